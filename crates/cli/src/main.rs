@@ -1,0 +1,2 @@
+//! The angaros binary.
+fn main() {}

@@ -1,0 +1,88 @@
+//! Rate limiting by the generic cell rate algorithm (ITU-T I.371), as a pure value.
+
+use crate::Timestamp;
+
+/// A limit of `rate` tokens a second with a burst, and the state of one limiter.
+///
+/// One number is the whole state: the theoretical arrival time, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gcra {
+    interval_micros: i64,
+    burst: i64,
+    arrival_micros: i64,
+}
+
+impl Gcra {
+    /// A limiter that is full at the start. `per_second` must not be 0: no limit is no limiter.
+    ///
+    /// The burst is a tenth of a second's tokens, at least one: what a worker may hold at once.
+    pub fn new(per_second: std::num::NonZeroU32) -> Gcra {
+        let rate = i64::from(per_second.get());
+        Gcra { interval_micros: 1_000_000 / rate, burst: (rate / 10).max(1), arrival_micros: 0 }
+    }
+
+    /// How many tokens are there now.
+    pub fn available(&self, now: Timestamp) -> usize {
+        let now = micros(now);
+        let ahead = self.arrival_micros.max(now) - now;
+        let free = (self.burst * self.interval_micros - ahead) / self.interval_micros.max(1);
+        usize::try_from(free).unwrap_or(0)
+    }
+
+    /// Takes tokens, which must be available.
+    pub fn take(&mut self, tokens: usize, now: Timestamp) {
+        debug_assert!(tokens <= self.available(now));
+        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
+        self.arrival_micros = self.arrival_micros.max(micros(now)) + tokens.saturating_mul(self.interval_micros);
+    }
+
+    /// When at least one token is there again: now, or later.
+    pub fn next_at(&self, now: Timestamp) -> Timestamp {
+        let micros_due = self.arrival_micros - (self.burst - 1) * self.interval_micros;
+        now.max(Timestamp::from_millis(micros_due.div_euclid(1000) + i64::from(micros_due.rem_euclid(1000) > 0)))
+    }
+}
+
+fn micros(at: Timestamp) -> i64 {
+    at.as_millis().saturating_mul(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However it is asked, no window of time sees more than rate x window + burst.
+        #[test]
+        fn never_above_rate_plus_burst(rate in 1u32..5_000, steps in proptest::collection::vec((0i64..200, 0usize..50), 1..200)) {
+            let mut limiter = Gcra::new(NonZeroU32::new(rate).unwrap());
+            let start = Timestamp::from_millis(1_000_000);
+            let (mut now, mut taken) = (start, 0usize);
+            for (wait, want) in steps {
+                now = now.plus_millis(wait);
+                let n = want.min(limiter.available(now));
+                limiter.take(n, now);
+                taken += n;
+                let interval = 1_000_000 / i64::from(rate);
+                let bound = now.millis_since(start) * 1000 / interval + i64::from((rate / 10).max(1));
+                prop_assert!(taken as i64 <= bound, "{taken} > {bound}");
+            }
+        }
+
+        /// Waiting until `next_at` always finds a token.
+        #[test]
+        fn next_at_is_kept(rate in 1u32..5_000, rounds in 1usize..100) {
+            let mut limiter = Gcra::new(NonZeroU32::new(rate).unwrap());
+            let mut now = Timestamp::from_millis(1_000_000);
+            for _ in 0..rounds {
+                limiter.take(limiter.available(now), now);
+                now = limiter.next_at(now);
+                prop_assert!(limiter.available(now) >= 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The names of every metric, in one place, with what they mean.
+
+/// How a metric is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// A metric's name, kind and meaning. Labels are always from bounded sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// The Prometheus name, with its unit.
+    pub name: &'static str,
+    /// How it is measured.
+    pub kind: Kind,
+    /// What it means.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $constant:ident = $kind:ident $name:literal: $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+        /// Every metric.
+        pub const ALL: &[Metric] = &[$(Metric { name: $name, kind: Kind::$kind, help: $help }),*];
+    };
+}
+
+metrics! {
+    HTTP_REQUESTS = Counter "angaros_http_requests_total": "HTTP requests by method, route and status.";
+    HTTP_SECONDS = Histogram "angaros_http_request_duration_seconds": "Time to answer an HTTP request, by route.";
+    ACCEPTED = Counter "angaros_notifications_accepted_total": "Notifications stored, by channel.";
+    TRANSITIONS = Counter "angaros_notification_transitions_total": "Status changes, by channel and new status.";
+    ATTEMPTS = Counter "angaros_attempts_total": "Finished attempts, by provider and class.";
+    ATTEMPT_SECONDS = Histogram "angaros_attempt_duration_seconds": "Time that providers took, by provider.";
+    IN_FLIGHT = Gauge "angaros_sends_in_flight": "Notifications that this process has claimed and not settled.";
+    CLAIMS = Counter "angaros_claims_total": "Claimed batches that were not empty.";
+    CLAIMED = Counter "angaros_claimed_notifications_total": "Notifications claimed.";
+    SETTLES = Counter "angaros_settles_total": "Settled batches.";
+    SETTLED_STALE = Counter "angaros_settled_stale_total": "Results discarded because their lease was lost.";
+    RESCUED = Counter "angaros_rescued_total": "Notifications taken back from lost workers.";
+    PROMOTED = Counter "angaros_promoted_total": "Scheduled or retrying notifications that became ready.";
+    QUEUE_DEPTH = Gauge "angaros_queue_depth": "Notifications waiting in their lane, by channel and priority.";
+    OLDEST_QUEUED_SECONDS = Gauge "angaros_oldest_queued_seconds": "Age of the notification that has waited longest.";
+    COALESCED = Histogram "angaros_coalesced_items": "Requests that shared one transaction, by verb.";
+    REFUSED = Counter "angaros_refused_total": "Requests refused because a bounded queue was full, by verb.";
+    STORE_COMMITS = Counter "angaros_store_commits_total": "Committed write transactions.";
+    STORE_COMMIT_SECONDS = Histogram "angaros_store_commit_duration_seconds": "Time of a write transaction, from begin to durable.";
+    STORE_WAL_PAGES = Gauge "angaros_store_wal_pages": "Pages in the write-ahead log since its last restart.";
+    BUILD_INFO = Gauge "angaros_build_info": "Always 1; the version is the label.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_carry_their_unit() {
+        let names: BTreeSet<&str> = ALL.iter().map(|m| m.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for metric in ALL {
+            assert!(metric.name.starts_with("angaros_"), "{}", metric.name);
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
+        }
+    }
+}

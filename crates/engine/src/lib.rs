@@ -1,0 +1,1 @@
+//! Claims, sends, settles, promotes, reconciles.

@@ -1,0 +1,1 @@
+//! The one front door to state.

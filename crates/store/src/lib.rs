@@ -1,0 +1,32 @@
+//! The store trait: what every storage engine under Angaros promises.
+//!
+//! Each verb takes a slice, is one transaction, and answers per item; no caller loops over single-row calls. A verb
+//! that changes a notification's status goes through [`angaros_domain::Notification::apply`] and writes the events
+//! that it returns in the same transaction. Every `Ok` is durable.
+//!
+//! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`Reader`] answers questions, [`Catalog`]
+//! keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
+
+mod catalog;
+mod error;
+mod queue;
+mod reader;
+
+pub use catalog::{Catalog, Pauses, TemplateStored};
+pub use error::StoreError;
+pub use queue::{
+    Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue, RedriveFilter, RedriveParams,
+    Redriven, RescueParams, Settled, SettledItem, Settlement, Submission, Submitted, Transition,
+};
+pub use reader::{
+    Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage, Stats,
+    TimelineFilter,
+};
+
+/// Everything that the service asks of a storage engine.
+pub trait Store: Queue + Reader + Catalog {}
+
+impl<T: Queue + Reader + Catalog> Store for T {}
+
+/// The answer of every verb.
+pub type Result<T> = std::result::Result<T, StoreError>;

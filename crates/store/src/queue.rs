@@ -1,0 +1,278 @@
+//! The verbs that move notifications: submit, claim, settle, promote, rescue, cancel, redrive.
+
+use angaros_domain::batch::Batch;
+use angaros_domain::event::Event;
+use angaros_domain::idempotency::Idempotency;
+use angaros_domain::lane::Lane;
+use angaros_domain::{
+    BatchId, Channel, FailureReason, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId,
+};
+use async_trait::async_trait;
+
+use crate::Result;
+
+/// A place in the event log, in the order of appending. Grows with every event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position(pub i64);
+
+/// One request's notifications: stored together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The key and fingerprint, if the caller gave a key.
+    pub idempotency: Option<Idempotency>,
+    /// The batch, if it is one.
+    pub batch: Option<Batch>,
+    /// The notifications, `pending` or `queued`, with ids in growing order.
+    pub notifications: Vec<Notification>,
+}
+
+/// What became of a [`Submission`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    /// It is stored; the positions of its notifications' events end here.
+    Stored(Position),
+    /// The same was stored before: nothing was stored now.
+    Replayed(Idempotent),
+    /// The key was used for something else: nothing was stored.
+    Conflict,
+}
+
+/// What an idempotency key stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotent {
+    /// A single notification.
+    Notification(NotificationId),
+    /// A batch.
+    Batch(BatchId),
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct ClaimParams {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// The token that will fence the results.
+    pub lease: LeaseId,
+    /// From which lanes, and at most how many of each, in the order in which they are served.
+    pub lanes: Vec<(Lane, usize)>,
+    /// Now.
+    pub now: Timestamp,
+    /// Until when the lease lives unless it is renewed.
+    pub until: Timestamp,
+}
+
+/// A batch of notifications that one worker holds. There is none that is empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedLease {
+    /// The token.
+    pub id: LeaseId,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// What it holds.
+    pub claims: Vec<Claim>,
+}
+
+/// One claimed notification.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The store's own handle of the row: opaque, and handed back when it is settled.
+    pub slot: i64,
+    /// The notification as it is stored: its status is the one from before the claim.
+    pub notification: Notification,
+}
+
+/// Results of claimed notifications, all of one lease.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The token they are fenced by.
+    pub lease: LeaseId,
+    /// The results.
+    pub items: Vec<SettledItem>,
+}
+
+/// One result: the notification after its change, and the events that tell of it.
+#[derive(Debug, Clone)]
+pub struct SettledItem {
+    /// The store's handle, from the claim.
+    pub slot: i64,
+    /// The notification after [`Notification::apply`].
+    pub notification: Notification,
+    /// What `apply` returned.
+    pub events: Vec<Event>,
+}
+
+/// What became of one [`SettledItem`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is stored; its events end at this position.
+    Applied(Position),
+    /// The lease no longer held it: the result is stale and was discarded.
+    Stale,
+}
+
+/// Taking over leases that ran out.
+#[derive(Debug, Clone)]
+pub struct RescueParams {
+    /// Leases that ended before this are lost. [`Timestamp::MAX`] takes every lease: for an embedded start-up.
+    pub ended_before: Timestamp,
+    /// Who takes over.
+    pub worker: WorkerId,
+    /// The token that fences what the rescuer decides.
+    pub lease: LeaseId,
+    /// Until when the rescuer's own lease lives.
+    pub until: Timestamp,
+    /// At most this many lost leases in one call.
+    pub leases_max: usize,
+}
+
+/// What [`Queue::promote`] did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Promotion {
+    /// Status changes (`pending` to `queued`); retries that became ready change no status.
+    pub transitions: Vec<Transition>,
+    /// How many rows moved into their lanes.
+    pub moved: usize,
+    /// When the next one is due, if any waits.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A status change, as it is published to those who watch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transition {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Which notification.
+    pub id: NotificationId,
+    /// Its channel.
+    pub channel: Channel,
+    /// Its batch.
+    pub batch_id: Option<BatchId>,
+    /// Its campaign.
+    pub campaign_id: Option<String>,
+    /// Its recipient.
+    pub recipient_id: String,
+    /// The new status.
+    pub status: Status,
+    /// The number of the attempt that this belongs to; 0 before the first.
+    pub attempt: u32,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Where the log tells of it; `None` for `processing`, which is logged when the attempt is settled.
+    pub position: Option<Position>,
+}
+
+impl Transition {
+    /// The change that brought a notification to where it is now.
+    pub fn of(notification: &Notification, position: Position) -> Transition {
+        Transition {
+            tenant: notification.tenant,
+            id: notification.id,
+            channel: notification.channel,
+            batch_id: notification.batch_id,
+            campaign_id: notification.campaign_id.clone(),
+            recipient_id: notification.recipient_id.clone(),
+            status: notification.status,
+            attempt: notification.attempts,
+            at: notification.updated_at,
+            position: Some(position),
+        }
+    }
+
+    /// The change to `processing` of a notification that was just claimed.
+    pub fn processing(notification: &Notification, at: Timestamp) -> Transition {
+        Transition {
+            status: Status::Processing,
+            attempt: notification.attempts + 1,
+            at,
+            position: None,
+            ..Transition::of(notification, Position(0))
+        }
+    }
+}
+
+/// What became of a request to cancel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cancelled {
+    /// It will never be sent.
+    Done(Box<Notification>, Position),
+    /// It is too late: it is in this status.
+    Refused(Status),
+    /// There is none.
+    Unknown,
+}
+
+/// Which dead letters to send back to the queue.
+#[derive(Debug, Clone)]
+pub struct RedriveParams {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub filter: RedriveFilter,
+    /// Now.
+    pub now: Timestamp,
+    /// At most this many in one transaction, oldest first.
+    pub limit: usize,
+}
+
+/// A choice of dead letters. Every condition that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RedriveFilter {
+    /// Exactly these.
+    pub ids: Option<Vec<NotificationId>>,
+    /// Of this channel.
+    pub channel: Option<Channel>,
+    /// Of this campaign.
+    pub campaign_id: Option<String>,
+    /// Of this batch.
+    pub batch_id: Option<BatchId>,
+    /// Given up for this reason.
+    pub failure_reason: Option<FailureReason>,
+    /// Created at or after this.
+    pub created_after: Option<Timestamp>,
+    /// Created before this.
+    pub created_before: Option<Timestamp>,
+}
+
+/// What [`Queue::redrive`] did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Redriven {
+    /// The notifications that are queued again, with the place of their event.
+    pub done: Vec<(Notification, Position)>,
+    /// Of the ids that were asked for: those that are not `failed`, with their status.
+    pub refused: Vec<(NotificationId, Status)>,
+    /// Of the ids that were asked for: those that do not exist.
+    pub unknown: Vec<NotificationId>,
+}
+
+/// The queue.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Stores notifications with their events. Outcomes are in the order of the submissions, each independent of the
+    /// others; two with one key in the same call are decided in their order.
+    async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>>;
+
+    /// Claims ready notifications: takes them from their lanes and records one lease for all of them. Tenants in a
+    /// lane take turns; within a tenant the oldest comes first. `None` if nothing was ready.
+    async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>>;
+
+    /// Stores results, each fenced by its lease. Outcomes are per settlement and item, in order.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>>;
+
+    /// Lets every lease of a worker live until `until`; answers how many there are.
+    async fn renew(&self, worker: &WorkerId, until: Timestamp) -> Result<usize>;
+
+    /// Takes over lost leases: what they hold moves to the rescuer's lease, so that the lost worker's late results
+    /// are stale from here on. `None` if nothing was lost.
+    async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>>;
+
+    /// Moves at most `limit` notifications whose time has come into their lanes.
+    async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion>;
+
+    /// Takes notifications back that have not been claimed. Outcomes in order.
+    async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>>;
+
+    /// Sends dead letters back to the queue with fresh attempts.
+    async fn redrive(&self, params: RedriveParams) -> Result<Redriven>;
+}
