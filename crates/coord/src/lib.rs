@@ -16,6 +16,9 @@ use tokio::sync::broadcast;
 /// `T` is what is published; `service` says what that is.
 #[async_trait]
 pub trait Coord<T>: Send + Sync + 'static {
+    /// Whether anyone watches, so that nobody builds messages for an empty room.
+    fn is_watched(&self) -> bool;
+
     /// Tells everyone who watches. Never waits: whoever is too slow misses messages and learns that it did.
     fn publish(&self, changes: Vec<T>);
 

@@ -39,8 +39,12 @@ impl<T: Clone> Default for LocalCoord<T> {
 
 #[async_trait]
 impl<T: Clone + Send + Sync + 'static> Coord<T> for LocalCoord<T> {
+    fn is_watched(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
     fn publish(&self, changes: Vec<T>) {
-        if !changes.is_empty() && self.changes.receiver_count() > 0 {
+        if !changes.is_empty() && self.is_watched() {
             // It fails only if the last watcher left meanwhile.
             drop(self.changes.send(Arc::new(changes)));
         }

@@ -82,7 +82,8 @@ impl ApiKey {
     /// Whether `token` is this key, in constant time, and still valid.
     pub fn admits(&self, token: &Token) -> bool {
         // blake3's own comparison is constant-time.
-        self.revoked_at.is_none() && blake3::Hash::from_bytes(self.hash) == blake3::Hash::from_bytes(token.hash())
+        self.revoked_at.is_none()
+            && blake3::Hash::from_bytes(self.hash) == blake3::Hash::from_bytes(token.hash())
     }
 }
 
@@ -106,7 +107,8 @@ impl Token {
     /// Takes a text that has the form of a token; says nothing about whether it opens anything.
     pub fn parse(text: &str) -> Option<Token> {
         let (prefix, secret) = text.strip_prefix(MARK)?.split_once('_')?;
-        let hex = prefix.len() == PREFIX_CHARACTERS && prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let hex = prefix.len() == PREFIX_CHARACTERS
+            && prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         (hex && secret.len() == SECRET_CHARACTERS && secret.is_ascii()).then(|| Token(text.to_owned()))
     }
 

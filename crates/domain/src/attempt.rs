@@ -118,7 +118,12 @@ pub fn decide(
 
 /// Decides what becomes of a notification whose worker was lost. The attempt counts: it may have been sent, and a
 /// message that kills its worker must not do so for ever.
-pub fn decide_lost(notification: &Notification, report: Report, policy: &RetryPolicy, now: Timestamp) -> Change {
+pub fn decide_lost(
+    notification: &Notification,
+    report: Report,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Change {
     match policy.on_lost_worker {
         OnLostWorker::Fail => Change::fail(FailureReason::WorkerTimeout, Some(report)),
         OnLostWorker::Retry => retry_or_give_up(notification, report, now),
@@ -203,12 +208,16 @@ mod tests {
         let lost = |n: &Notification, p: &RetryPolicy| decide_lost(n, report(Class::Ambiguous), p, now);
         assert!(matches!(lost(&fixture(), &policy), Change::Retry { at, .. } if at == now));
         policy.on_lost_worker = OnLostWorker::Fail;
-        assert!(matches!(lost(&fixture(), &policy), Change::Fail { reason: FailureReason::WorkerTimeout, .. }));
+        assert!(matches!(
+            lost(&fixture(), &policy),
+            Change::Fail { reason: FailureReason::WorkerTimeout, .. }
+        ));
     }
 
     #[test]
     fn a_providers_words_are_cut_and_cleaned() {
-        let outcome = Outcome::new(Class::Transient, &"a\u{1b}\n".repeat(400)).with_message_id(Some(String::new()));
+        let outcome =
+            Outcome::new(Class::Transient, &"a\u{1b}\n".repeat(400)).with_message_id(Some(String::new()));
         assert_eq!(outcome.detail.chars().count(), DETAIL_CHARACTERS_MAX);
         assert!(!outcome.detail.chars().any(char::is_control));
         assert_eq!(outcome.provider_message_id, None);

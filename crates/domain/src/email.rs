@@ -19,7 +19,9 @@ mod tests {
         for good in ["a@example.org", "first.last+tag@mail.example.org", "\u{fc}ser@example.org"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "a", "a@", "@b.org", "A <a@b.org>", "a b@c.org", "a@b.org\r\nBcc: x@y.org", "a@b..org"] {
+        for bad in
+            ["", "a", "a@", "@b.org", "A <a@b.org>", "a b@c.org", "a@b.org\r\nBcc: x@y.org", "a@b..org"]
+        {
             assert!(!is_address(bad), "{bad}");
         }
     }

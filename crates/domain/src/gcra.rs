@@ -33,13 +33,16 @@ impl Gcra {
     pub fn take(&mut self, tokens: usize, now: Timestamp) {
         debug_assert!(tokens <= self.available(now));
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
-        self.arrival_micros = self.arrival_micros.max(micros(now)) + tokens.saturating_mul(self.interval_micros);
+        self.arrival_micros =
+            self.arrival_micros.max(micros(now)) + tokens.saturating_mul(self.interval_micros);
     }
 
     /// When at least one token is there again: now, or later.
     pub fn next_at(&self, now: Timestamp) -> Timestamp {
         let micros_due = self.arrival_micros - (self.burst - 1) * self.interval_micros;
-        now.max(Timestamp::from_millis(micros_due.div_euclid(1000) + i64::from(micros_due.rem_euclid(1000) > 0)))
+        now.max(Timestamp::from_millis(
+            micros_due.div_euclid(1000) + i64::from(micros_due.rem_euclid(1000) > 0),
+        ))
     }
 }
 

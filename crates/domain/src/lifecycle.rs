@@ -82,7 +82,8 @@ impl Notification {
     pub fn apply(&mut self, change: Change, now: Timestamp) -> Result<Vec<Event>, InvalidTransition> {
         let mut events = Vec::with_capacity(3);
         let claimed = matches!(change, Change::Accept { .. } | Change::Retry { .. } | Change::Fail { .. });
-        let status = if claimed && self.status != Status::Sent { self.status.next(Step::Start)? } else { self.status };
+        let status =
+            if claimed && self.status != Status::Sent { self.status.next(Step::Start)? } else { self.status };
         let after = status.next(step(&change))?;
 
         let report = change.report().cloned();
@@ -112,7 +113,13 @@ impl Notification {
                 self.provider_message_id = report.outcome.provider_message_id;
                 self.failure_detail = None;
                 if !receipts {
-                    events.push(self.event(Status::Sent, self.attempts, now, now, std::mem::take(&mut metadata)));
+                    events.push(self.event(
+                        Status::Sent,
+                        self.attempts,
+                        now,
+                        now,
+                        std::mem::take(&mut metadata),
+                    ));
                     self.status = self.status.next(Step::Confirm)?;
                     self.delivered_at = Some(now);
                 }
@@ -242,17 +249,22 @@ mod tests {
     #[test]
     fn accepted_without_receipts_is_delivered_and_ordered() {
         let mut n = fixture();
-        let events = n.apply(Change::Accept { report: report(Class::Accepted), receipts: false }, NOW).unwrap();
+        let events =
+            n.apply(Change::Accept { report: report(Class::Accepted), receipts: false }, NOW).unwrap();
         assert_eq!(names(&events), ["processing", "sent", "delivered"]);
         assert!(events.is_sorted_by_key(|e| (e.occurred_at, e.id)), "one millisecond keeps the order");
-        assert_eq!((n.status, n.attempts, n.sent_at, n.delivered_at), (Status::Delivered, 1, Some(NOW), Some(NOW)));
+        assert_eq!(
+            (n.status, n.attempts, n.sent_at, n.delivered_at),
+            (Status::Delivered, 1, Some(NOW), Some(NOW))
+        );
         assert_eq!(events[1].metadata["duration_ms"], 7);
     }
 
     #[test]
     fn accepted_with_receipts_waits_for_one() {
         let mut n = fixture();
-        let events = n.apply(Change::Accept { report: report(Class::Accepted), receipts: true }, NOW).unwrap();
+        let events =
+            n.apply(Change::Accept { report: report(Class::Accepted), receipts: true }, NOW).unwrap();
         assert_eq!(names(&events), ["processing", "sent"]);
         assert_eq!((n.status, n.delivered_at), (Status::Sent, None));
     }

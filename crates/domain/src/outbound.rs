@@ -125,11 +125,39 @@ mod tests {
             assert!(policy.permits(public.parse().unwrap()), "{public}");
         }
         for private in [
-            "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254", "172.16.0.1",
-            "192.0.0.1", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1",
-            "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254", "64:ff9b::10.0.0.1", "2002:7f00:1::", "fc00::1", "fd00:ec2::254", "fe80::1",
-            "fec0::1", "ff02::1", "2001::1", "2001:db8::1", "100::1", "3fff::1",
+            "0.0.0.0",
+            "10.0.0.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.8.8.8",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::10.0.0.1",
+            "2002:7f00:1::",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
+            "100::1",
+            "3fff::1",
         ] {
             assert!(!policy.permits(private.parse().unwrap()), "{private}");
         }
@@ -140,13 +168,23 @@ mod tests {
         let policy = OutboundPolicy::default();
         assert!(policy.check_url("https://example.org:8443/a?b#c").is_ok());
         for private in [
-            "http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://localhost:80/",
-            "http://LOCALHOST./", "http://a.localhost/", "http://[::1]/", "http://[::ffff:7f00:1]/",
-            "http://169.254.169.254/latest/meta-data/", "http://１２７.0.0.1/",
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://localhost:80/",
+            "http://LOCALHOST./",
+            "http://a.localhost/",
+            "http://[::1]/",
+            "http://[::ffff:7f00:1]/",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://１２７.0.0.1/",
         ] {
             assert_eq!(policy.check_url(private), Err(UrlFault::Private), "{private}");
         }
-        for malformed in ["", "example.org", "ftp://example.org/", "javascript:alert(1)", "http://", "file:///etc"] {
+        for malformed in
+            ["", "example.org", "ftp://example.org/", "javascript:alert(1)", "http://", "file:///etc"]
+        {
             assert_eq!(policy.check_url(malformed), Err(UrlFault::Malformed), "{malformed}");
         }
         let long = format!("https://example.org/{}", "x".repeat(URL_BYTES_MAX));

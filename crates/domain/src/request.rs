@@ -98,7 +98,8 @@ impl Draft {
         if let Err(detail) = check_recipient(self.channel, &self.recipient, rules) {
             fault("#/recipient", detail);
         }
-        for (pointer, text) in [("#/recipient_id", &self.recipient_id), ("#/campaign_id", &self.campaign_id)] {
+        for (pointer, text) in [("#/recipient_id", &self.recipient_id), ("#/campaign_id", &self.campaign_id)]
+        {
             if let Some(text) = text
                 && !(1..=NAME_CHARACTERS_MAX).contains(&text.chars().count())
             {
@@ -204,9 +205,7 @@ fn check_recipient(channel: Channel, recipient: &str, rules: &Rules) -> Result<(
 /// `^\+[1-9]\d{1,14}$` (ITU-T E.164).
 fn is_e164(text: &str) -> bool {
     let Some(digits) = text.strip_prefix('+') else { return false };
-    (2..=15).contains(&digits.len())
-        && digits.bytes().all(|b| b.is_ascii_digit())
-        && !digits.starts_with('0')
+    (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
 }
 
 fn json_bytes(map: &Map<String, Value>) -> usize {
@@ -248,9 +247,12 @@ mod tests {
     #[test]
     fn recipients_are_checked_by_channel() {
         use Channel::{Email, Push, Sms, Webhook};
-        for (channel, recipient) in
-            [(Sms, "+4915112345678"), (Email, "a@example.org"), (Push, "t"), (Webhook, "https://example.org/x")]
-        {
+        for (channel, recipient) in [
+            (Sms, "+4915112345678"),
+            (Email, "a@example.org"),
+            (Push, "t"),
+            (Webhook, "https://example.org/x"),
+        ] {
             assert!(pointers(&draft(channel, recipient)).is_empty(), "{recipient}");
         }
         for (channel, recipient) in [

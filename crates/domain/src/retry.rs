@@ -25,7 +25,12 @@ pub enum OnLostWorker {
 
 impl Default for RetryPolicy {
     fn default() -> RetryPolicy {
-        RetryPolicy { base_seconds: 30.0, factor: 2.0, cap_seconds: 3600.0, on_lost_worker: OnLostWorker::Retry }
+        RetryPolicy {
+            base_seconds: 30.0,
+            factor: 2.0,
+            cap_seconds: 3600.0,
+            on_lost_worker: OnLostWorker::Retry,
+        }
     }
 }
 

@@ -183,7 +183,13 @@ mod tests {
 
     #[test]
     fn both_ways_of_naming_a_variable_mean_the_same() {
-        for text in ["Hi {{name}}", "Hi {{ name }}", "Hi {{.name}}", "Hi {{ .name }}", "Hi {%if .name%}{{.name}}{%endif%}"] {
+        for text in [
+            "Hi {{name}}",
+            "Hi {{ name }}",
+            "Hi {{.name}}",
+            "Hi {{ .name }}",
+            "Hi {%if .name%}{{.name}}{%endif%}",
+        ] {
             assert_eq!(rendered(text, json!({"name": "Ada"})).unwrap(), "Hi Ada", "{text}");
         }
     }
@@ -191,7 +197,10 @@ mod tests {
     #[test]
     fn other_dots_stay() {
         let variables = json!({"user": {"name": "Ada"}, "x": 2});
-        assert_eq!(rendered("a .b {{ user.name }} {{ .user.name }}.", variables.clone()).unwrap(), "a .b Ada Ada.");
+        assert_eq!(
+            rendered("a .b {{ user.name }} {{ .user.name }}.", variables.clone()).unwrap(),
+            "a .b Ada Ada."
+        );
         assert_eq!(rendered("{{ \" .x \" }}{{ 1.5 }}{{ (.x) }}", variables).unwrap(), " .x 1.52");
     }
 

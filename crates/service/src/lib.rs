@@ -1,1 +1,104 @@
 //! The one front door to state.
+//!
+//! Requests come in from `http`, results from `engine`; both leave as transactions of the store. What is done once
+//! for all of them is done here: checking requests, coalescing single ones into batches, publishing every status
+//! change that the store reports, and turning positions into cursors.
+
+mod coalescer;
+mod delivery;
+mod error;
+mod keys;
+mod notify;
+mod paging;
+mod read;
+mod redrive;
+mod templates;
+mod trace;
+mod worker;
+
+use std::sync::Arc;
+
+use angaros_clock::Clock;
+use angaros_coord::Coord;
+use angaros_domain::request::Rules;
+use angaros_domain::{Channel, TenantId, correlation::Correlation};
+use angaros_store::{Store, Submission, Submitted};
+
+pub use angaros_store::{
+    Activity, BatchView, Claim, ClaimParams, ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion,
+    RedriveFilter, SentMessage, Settled, Stats, StoreError, TimelineFilter, Transition,
+};
+pub use delivery::Finished;
+pub use error::{Missing, ServiceError};
+pub use keys::{Access, NewKey};
+pub use notify::{BatchDraft, Receipt};
+pub use paging::{Page, PageOf};
+pub use templates::TemplateDraft;
+pub use trace::TraceEntry;
+
+use coalescer::Coalescer;
+use keys::KeyRing;
+
+/// What the service is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What requests are held against.
+    pub rules: Rules,
+    /// How many attempts a notification gets if the caller does not say, by channel.
+    pub max_attempts: [u32; Channel::ALL.len()],
+    /// How many single requests may wait for a commit; more are refused.
+    pub queue_max: usize,
+}
+
+/// Who calls, and what ties the call to what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant that the key belongs to.
+    pub tenant: TenantId,
+    /// The correlation of the request.
+    pub correlation: Correlation,
+}
+
+/// The answer of every use case.
+pub type Result<T> = std::result::Result<T, ServiceError>;
+
+/// Status changes, as they are published.
+pub type TransitionCoord = dyn Coord<Transition>;
+
+/// The front door.
+pub struct Service {
+    store: Arc<dyn Store>,
+    coord: Arc<TransitionCoord>,
+    clock: Clock,
+    settings: Settings,
+    submitter: Coalescer<Submission, Submitted>,
+    keys: KeyRing,
+}
+
+impl Service {
+    /// Opens the door. Must be called within a tokio runtime: it starts the tasks that coalesce.
+    pub fn start(
+        store: Arc<dyn Store>,
+        coord: Arc<TransitionCoord>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Arc<Service> {
+        let submitter = notify::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
+        Arc::new(Service { store, coord, clock, settings, submitter, keys: KeyRing::default() })
+    }
+
+    /// The clock that everything here goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Where status changes are published.
+    pub fn coord(&self) -> &Arc<TransitionCoord> {
+        &self.coord
+    }
+
+    /// Whether the store answers.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.store.ping().await?)
+    }
+}

@@ -5,7 +5,8 @@ use angaros_domain::event::Event;
 use angaros_domain::idempotency::Idempotency;
 use angaros_domain::lane::Lane;
 use angaros_domain::{
-    BatchId, Channel, FailureReason, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId,
+    BatchId, Channel, FailureReason, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp,
+    WorkerId,
 };
 use async_trait::async_trait;
 

@@ -127,7 +127,11 @@ pub struct Stats {
 #[async_trait]
 pub trait Reader: Send + Sync + 'static {
     /// Notifications by id, in the order asked; `processing` if a live lease holds them.
-    async fn notifications(&self, tenant: TenantId, ids: &[NotificationId]) -> Result<Vec<Option<Notification>>>;
+    async fn notifications(
+        &self,
+        tenant: TenantId,
+        ids: &[NotificationId],
+    ) -> Result<Vec<Option<Notification>>>;
 
     /// Notifications newest first.
     async fn notification_page(

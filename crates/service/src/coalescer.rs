@@ -1,0 +1,190 @@
+//! Group commit without a timer: what arrives while a transaction is under way shares the next one.
+//!
+//! An idle service answers a single request at once; under load the batch grows exactly with the load. The queue is
+//! bounded, and a full one refuses instead of waiting.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use angaros_domain::metric;
+use angaros_store::StoreError;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::{Result, ServiceError};
+
+/// Transactions under way at once: while one is being flushed, the next is already with the store.
+const IN_FLIGHT: usize = 2;
+
+type Waiting<I, O> = (I, oneshot::Sender<Result<O>>);
+
+/// Gathers single items into calls of a batch verb.
+pub(crate) struct Coalescer<I, O> {
+    verb: &'static str,
+    queue: mpsc::Sender<Waiting<I, O>>,
+}
+
+/// How items are gathered.
+pub(crate) struct Limits<I> {
+    /// How many items may wait.
+    pub queue_max: usize,
+    /// How much one batch may weigh; a single heavier item goes alone.
+    pub batch_weight_max: usize,
+    /// What an item weighs, in rows.
+    pub weight: fn(&I) -> usize,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Coalescer<I, O> {
+    /// Starts a task that feeds `work` with batches. `work` answers one outcome an item, in order.
+    pub(crate) fn start<F, Fut>(verb: &'static str, limits: Limits<I>, work: F) -> Coalescer<I, O>
+    where
+        F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = std::result::Result<Vec<O>, StoreError>> + Send + 'static,
+    {
+        let (queue, waiting) = mpsc::channel(limits.queue_max);
+        tokio::spawn(gather(verb, limits, waiting, Arc::new(work)));
+        Coalescer { verb, queue }
+    }
+
+    /// Hands an item over and waits for its outcome. Refuses at once if too many wait.
+    pub(crate) async fn run(&self, item: I) -> Result<O> {
+        let (answer, outcome) = oneshot::channel();
+        if self.queue.try_send((item, answer)).is_err() {
+            metrics::counter!(metric::REFUSED, "verb" => self.verb).increment(1);
+            return Err(ServiceError::Busy);
+        }
+        // The gatherer always answers; it can only vanish with the runtime.
+        outcome.await.unwrap_or(Err(ServiceError::Busy))
+    }
+}
+
+async fn gather<I, O, F, Fut>(
+    verb: &'static str,
+    limits: Limits<I>,
+    mut waiting: mpsc::Receiver<Waiting<I, O>>,
+    work: Arc<F>,
+) where
+    I: Send + 'static,
+    O: Send + 'static,
+    F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = std::result::Result<Vec<O>, StoreError>> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+    let mut held_over = None;
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Some(first) = (match held_over.take() {
+            Some(item) => Some(item),
+            None => waiting.recv().await,
+        }) else {
+            return;
+        };
+        let mut weight = (limits.weight)(&first.0);
+        let mut batch = vec![first];
+        while let Ok(next) = waiting.try_recv() {
+            weight += (limits.weight)(&next.0);
+            if weight > limits.batch_weight_max {
+                held_over = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
+        let work = Arc::clone(&work);
+        tokio::spawn(async move {
+            store_batch(verb, batch, &*work).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn store_batch<I, O, F, Fut>(verb: &'static str, batch: Vec<Waiting<I, O>>, work: &F)
+where
+    F: Fn(Vec<I>) -> Fut,
+    Fut: Future<Output = std::result::Result<Vec<O>, StoreError>>,
+{
+    metrics::histogram!(metric::COALESCED, "verb" => verb).record(batch.len() as f64);
+    let (items, answers): (Vec<I>, Vec<_>) = batch.into_iter().unzip();
+    // An answer that nobody waits for any more is dropped: the caller gave up, the item is stored all the same.
+    match work(items).await {
+        Ok(outcomes) => {
+            debug_assert_eq!(outcomes.len(), answers.len());
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                drop(answer.send(Ok(outcome)));
+            }
+        }
+        Err(error) => {
+            let error = ServiceError::from(error);
+            for answer in answers {
+                drop(answer.send(Err(error.clone())));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn limits(queue_max: usize, batch_weight_max: usize) -> Limits<usize> {
+        Limits { queue_max, batch_weight_max, weight: |_| 1 }
+    }
+
+    #[tokio::test]
+    async fn what_arrives_during_a_batch_shares_the_next_one() {
+        let sizes = Arc::new(Mutex::new(Vec::new()));
+        let gate = Arc::new(Semaphore::new(0));
+        let (seen, open) = (Arc::clone(&sizes), Arc::clone(&gate));
+        let coalescer = Arc::new(Coalescer::start("test", limits(1000, 60), move |items: Vec<usize>| {
+            seen.lock().unwrap().push(items.len());
+            let open = Arc::clone(&open);
+            async move {
+                open.acquire().await.unwrap().forget();
+                Ok(items)
+            }
+        }));
+        let calls: Vec<_> = (0..100)
+            .map(|n| {
+                let coalescer = Arc::clone(&coalescer);
+                tokio::spawn(async move { coalescer.run(n).await.unwrap() })
+            })
+            .collect();
+        gate.add_permits(1000);
+        for (n, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap(), n, "each caller gets its own outcome");
+        }
+        let sizes = sizes.lock().unwrap();
+        assert_eq!(sizes.iter().sum::<usize>(), 100);
+        assert!(sizes.len() < 20, "100 calls took {} batches", sizes.len());
+        assert!(sizes.iter().all(|size| *size <= 60));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_a_failed_batch_tells_everyone() {
+        let gate = Arc::new(Semaphore::new(0));
+        let open = Arc::clone(&gate);
+        let coalescer = Arc::new(Coalescer::start("test", limits(2, 1), move |_: Vec<usize>| {
+            let open = Arc::clone(&open);
+            async move {
+                open.acquire().await.unwrap().forget();
+                Err::<Vec<usize>, _>(StoreError::TooSlow)
+            }
+        }));
+        let calls: Vec<_> = (0..20)
+            .map(|n| {
+                let coalescer = Arc::clone(&coalescer);
+                tokio::spawn(async move { coalescer.run(n).await })
+            })
+            .collect();
+        gate.add_permits(100);
+        let mut refused = 0;
+        for call in calls {
+            match call.await.unwrap() {
+                Err(ServiceError::Busy) => refused += 1,
+                Err(ServiceError::Store(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((10..=19).contains(&refused), "{refused} of 20 were refused");
+    }
+}

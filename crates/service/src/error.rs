@@ -1,0 +1,62 @@
+//! What a use case answers when it can not do what was asked.
+//!
+//! Faults of the request carry what the caller needs to mend it. Faults of ours carry the store's error, for the log
+//! only: `http` never shows it.
+
+use std::sync::Arc;
+
+use angaros_domain::cursor::InvalidCursor;
+use angaros_domain::{Status, Violation};
+use angaros_store::StoreError;
+
+/// A kind of thing that was asked for and does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A notification.
+    Notification,
+    /// A batch.
+    Batch,
+    /// A template.
+    Template,
+}
+
+/// Why a use case failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ServiceError {
+    /// The request breaks rules that it could have known: 400.
+    #[error("the request is not valid")]
+    Invalid(Vec<Violation>),
+    /// The request is well-formed, but does not fit what is stored (an unknown template, a missing variable): 422.
+    #[error("the request does not fit what is stored")]
+    Unprocessable(Vec<Violation>),
+    /// There is no such thing: 404.
+    #[error("there is no such {0:?}")]
+    NotFound(Missing),
+    /// The notification is in a status that does not allow it: 409.
+    #[error("the notification is {0}")]
+    WrongStatus(Status),
+    /// The idempotency key was used for something else: 409.
+    #[error("the idempotency key was used for a different request")]
+    KeyReused,
+    /// Another template has this name: 409.
+    #[error("another template has this name")]
+    NameTaken,
+    /// The cursor is not one of this list: 400.
+    #[error(transparent)]
+    InvalidCursor(#[from] InvalidCursor),
+    /// Too much is waiting: 503 with `Retry-After`.
+    #[error("too many requests are waiting to be stored")]
+    Busy,
+    /// The store could not do its work: 503 if it may pass, else 500.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> ServiceError {
+        match error {
+            StoreError::Busy => ServiceError::Busy,
+            error => ServiceError::Store(Arc::new(error)),
+        }
+    }
+}

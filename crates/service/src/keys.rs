@@ -1,0 +1,96 @@
+//! Keys: who may call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use angaros_domain::api_key::{ApiKey, Scope, Token};
+use angaros_domain::{TenantId, Timestamp};
+use tokio::sync::Mutex;
+
+use crate::{Result, Service};
+
+/// How long a key that was made or revoked elsewhere may go unnoticed, in milliseconds.
+const FRESH_MILLIS: i64 = 2_000;
+
+/// What the holder of a token, or of none, may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// No key was ever made: everyone may do everything, for the default tenant.
+    Open,
+    /// The token is a key.
+    Key(ApiKey),
+    /// There are keys, and this is none of them.
+    Denied,
+}
+
+/// A request to make a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// What people call it.
+    pub name: String,
+    /// The tenant, made if it is new.
+    pub tenant_name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+/// Every key, as of a moment ago. There are few, since people make them by hand.
+#[derive(Default)]
+pub(crate) struct KeyRing(Mutex<Option<(Timestamp, Arc<HashMap<String, ApiKey>>)>>);
+
+impl Service {
+    /// What a caller with this token may do. Revoked keys still count as keys: revoking the last one does not open
+    /// the service.
+    pub async fn access(&self, token: Option<&Token>) -> Result<Access> {
+        let keys = self.key_ring().await?;
+        if keys.is_empty() {
+            return Ok(Access::Open);
+        }
+        let key = token.and_then(|token| keys.get(token.prefix()).filter(|key| key.admits(token)));
+        Ok(key.map_or(Access::Denied, |key| Access::Key(key.clone())))
+    }
+
+    async fn key_ring(&self) -> Result<Arc<HashMap<String, ApiKey>>> {
+        let now = self.clock.now();
+        let mut ring = self.keys.0.lock().await;
+        if let Some((loaded_at, keys)) = &*ring
+            && (0..FRESH_MILLIS).contains(&now.millis_since(*loaded_at))
+        {
+            return Ok(Arc::clone(keys));
+        }
+        let keys = self.store.keys().await?.into_iter().map(|key| (key.prefix.clone(), key)).collect();
+        let keys = Arc::new(keys);
+        *ring = Some((now, Arc::clone(&keys)));
+        Ok(keys)
+    }
+
+    /// Makes a key. The token is shown this once; only its hash is stored.
+    pub async fn key_create(&self, new: NewKey) -> Result<(ApiKey, Token)> {
+        let token = Token::new(self.clock.random_bytes(), self.clock.random_bytes());
+        let mut key = ApiKey {
+            prefix: token.prefix().to_owned(),
+            tenant: TenantId::DEFAULT,
+            tenant_name: new.tenant_name,
+            name: new.name,
+            scopes: new.scopes,
+            hash: token.hash(),
+            created_at: self.clock.now(),
+            revoked_at: None,
+        };
+        key.tenant = self.store.key_insert(key.clone()).await?;
+        *self.keys.0.lock().await = None;
+        Ok((key, token))
+    }
+
+    /// Revokes a key; whether there was one that was still valid.
+    pub async fn key_revoke(&self, prefix: &str) -> Result<bool> {
+        let revoked = self.store.key_revoke(prefix, self.clock.now()).await?;
+        *self.keys.0.lock().await = None;
+        Ok(revoked)
+    }
+
+    /// Every key, oldest first.
+    pub async fn keys(&self) -> Result<Vec<ApiKey>> {
+        Ok(self.store.keys().await?)
+    }
+}

@@ -1,0 +1,65 @@
+//! Questions about notifications, batches, messages and the whole.
+
+use angaros_domain::cursor;
+use angaros_domain::event::Event;
+use angaros_domain::{BatchId, EventId, Notification, NotificationId, TenantId, Timestamp};
+use angaros_store::{BatchView, NotificationFilter, PageRequest, SentMessage, Stats, TimelineFilter};
+
+use crate::paging::CursorKey;
+use crate::{Missing, Page, PageOf, Result, Service, ServiceError};
+
+impl Service {
+    /// One notification.
+    pub async fn notification(&self, tenant: TenantId, id: NotificationId) -> Result<Notification> {
+        let found = self.store.notifications(tenant, &[id]).await?.pop().flatten();
+        found.ok_or(ServiceError::NotFound(Missing::Notification))
+    }
+
+    /// Notifications, newest first.
+    pub async fn notifications(
+        &self,
+        tenant: TenantId,
+        filter: &NotificationFilter,
+        page: PageOf<'_>,
+    ) -> Result<Page<Notification>> {
+        let scope = format!("notifications/{}/{filter:?}", tenant.0);
+        // The store says itself where to go on, so no extra item is asked for.
+        let PageRequest { after, .. } = page.request::<NotificationId>(&scope)?;
+        let found =
+            self.store.notification_page(tenant, filter, PageRequest { limit: page.limit, after }).await?;
+        let next_cursor = found.next.map(|id| cursor::encode(&scope, &id.to_bytes()));
+        Ok(Page { items: found.items, next_cursor })
+    }
+
+    /// A batch and where its members stand.
+    pub async fn batch(&self, tenant: TenantId, id: BatchId) -> Result<BatchView> {
+        self.store.batch(tenant, id).await?.ok_or(ServiceError::NotFound(Missing::Batch))
+    }
+
+    /// The events of a message; an unknown message has none.
+    pub async fn message_timeline(
+        &self,
+        tenant: TenantId,
+        message_id: &str,
+        filter: &TimelineFilter,
+        page: PageOf<'_>,
+    ) -> Result<Page<Event>> {
+        let scope = format!("timeline/{}/{message_id}/{filter:?}", tenant.0);
+        let request = page.request::<(Timestamp, EventId)>(&scope)?;
+        let events = self.store.message_timeline(tenant, message_id, filter, request).await?;
+        Ok(page.page(&scope, events, |event| (event.occurred_at, event.id)))
+    }
+
+    /// Sent messages, newest first.
+    pub async fn sent_messages(&self, tenant: TenantId, page: PageOf<'_>) -> Result<Page<SentMessage>> {
+        let scope = format!("messages/{}", tenant.0);
+        let request = page.request::<(Timestamp, NotificationId)>(&scope)?;
+        let messages = self.store.sent_messages(tenant, request).await?;
+        Ok(page.page(&scope, messages, |message| (message.sent_at, message.id)))
+    }
+
+    /// Numbers of a tenant, or of all together.
+    pub async fn stats(&self, tenant: Option<TenantId>) -> Result<Stats> {
+        Ok(self.store.stats(tenant, self.clock.now()).await?)
+    }
+}

@@ -1,0 +1,59 @@
+//! Taking back and sending again: cancel, retry one, retry many.
+
+use angaros_domain::{Notification, NotificationId, TenantId};
+use angaros_store::{Cancelled, RedriveFilter, RedriveParams, Redriven, Transition};
+
+use crate::{Missing, Result, Service, ServiceError};
+
+/// Dead letters that one transaction sends back.
+const REDRIVE_CHUNK: usize = 500;
+
+impl Service {
+    /// Takes a notification back. Once this has answered it is never sent.
+    pub async fn cancel(&self, tenant: TenantId, id: NotificationId) -> Result<Notification> {
+        let outcome = self.store.cancel(vec![(tenant, id)], self.clock.now()).await?.pop();
+        match outcome {
+            Some(Cancelled::Done(notification, position)) => {
+                self.coord.publish(vec![Transition::of(&notification, position)]);
+                Ok(*notification)
+            }
+            Some(Cancelled::Refused(status)) => Err(ServiceError::WrongStatus(status)),
+            Some(Cancelled::Unknown) | None => Err(ServiceError::NotFound(Missing::Notification)),
+        }
+    }
+
+    /// Gives one dead letter fresh attempts.
+    pub async fn retry(&self, tenant: TenantId, id: NotificationId) -> Result<Notification> {
+        let filter = RedriveFilter { ids: Some(vec![id]), ..RedriveFilter::default() };
+        let mut redriven = self.redrive(tenant, filter).await?;
+        if let Some((notification, _)) = redriven.done.pop() {
+            return Ok(notification);
+        }
+        match redriven.refused.pop() {
+            Some((_, status)) => Err(ServiceError::WrongStatus(status)),
+            None => Err(ServiceError::NotFound(Missing::Notification)),
+        }
+    }
+
+    /// Gives every dead letter that the filter chooses fresh attempts; answers how many there were.
+    pub async fn retry_many(&self, tenant: TenantId, filter: RedriveFilter) -> Result<u64> {
+        let mut count = 0;
+        loop {
+            let done = self.redrive(tenant, filter.clone()).await?.done.len();
+            count += done as u64;
+            if done < REDRIVE_CHUNK {
+                return Ok(count);
+            }
+        }
+    }
+
+    async fn redrive(&self, tenant: TenantId, filter: RedriveFilter) -> Result<Redriven> {
+        let params = RedriveParams { tenant, filter, now: self.clock.now(), limit: REDRIVE_CHUNK };
+        let redriven = self.store.redrive(params).await?;
+        if !redriven.done.is_empty() {
+            self.coord.work_ready();
+            self.coord.publish(redriven.done.iter().map(|(n, at)| Transition::of(n, *at)).collect());
+        }
+        Ok(redriven)
+    }
+}
