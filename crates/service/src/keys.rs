@@ -34,9 +34,12 @@ pub struct NewKey {
     pub scopes: Vec<Scope>,
 }
 
-/// Every key, as of a moment ago. There are few, since people make them by hand.
+/// Every key by its prefix. There are few, since people make them by hand.
+type Keys = Arc<HashMap<String, ApiKey>>;
+
+/// Every key, as of the time beside it.
 #[derive(Default)]
-pub(crate) struct KeyRing(Mutex<Option<(Timestamp, Arc<HashMap<String, ApiKey>>)>>);
+pub(crate) struct KeyRing(Mutex<Option<(Timestamp, Keys)>>);
 
 impl Service {
     /// What a caller with this token may do. Revoked keys still count as keys: revoking the last one does not open
@@ -50,7 +53,7 @@ impl Service {
         Ok(key.map_or(Access::Denied, |key| Access::Key(key.clone())))
     }
 
-    async fn key_ring(&self) -> Result<Arc<HashMap<String, ApiKey>>> {
+    async fn key_ring(&self) -> Result<Keys> {
         let now = self.clock.now();
         let mut ring = self.keys.0.lock().await;
         if let Some((loaded_at, keys)) = &*ring
@@ -59,7 +62,7 @@ impl Service {
             return Ok(Arc::clone(keys));
         }
         let keys = self.store.keys().await?.into_iter().map(|key| (key.prefix.clone(), key)).collect();
-        let keys = Arc::new(keys);
+        let keys: Keys = Arc::new(keys);
         *ring = Some((now, Arc::clone(&keys)));
         Ok(keys)
     }

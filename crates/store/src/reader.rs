@@ -119,7 +119,9 @@ pub struct Stats {
     pub deferred: u64,
     /// Claimed ones.
     pub in_flight: u64,
-    /// What happened lately; statuses that nothing entered are left out. `queued` and `pending` count creations.
+    /// How many were created in the last minute.
+    pub created_last_minute: u64,
+    /// How often statuses were entered lately; those that nothing entered are left out.
     pub activity: Vec<Activity>,
 }
 
