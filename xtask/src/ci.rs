@@ -1,0 +1,119 @@
+//! Runs the gate.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::report::{Line, Outcome, seconds, summary};
+use crate::steps::{Action, STEPS, Step};
+use crate::tidy;
+
+/// Prints the steps and what they run.
+pub(crate) fn list() {
+    for Step { name, action } in STEPS {
+        println!("{name:<10} {}", describe(action));
+    }
+}
+
+/// Runs the steps named in `only`, all of them if it is empty, until one fails. Whether all passed.
+pub(crate) fn run(root: &Path, only: &[String]) -> anyhow::Result<bool> {
+    if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|step| step.name != *name)) {
+        bail!("there is no step {unknown}; `cargo xtask ci --list` shows them");
+    }
+    let chosen: Vec<&Step> =
+        STEPS.iter().filter(|step| only.is_empty() || only.iter().any(|name| name == step.name)).collect();
+
+    let clock = Stopwatch::start();
+    let mut lines = Vec::new();
+    let mut failed = false;
+    for (index, step) in chosen.iter().enumerate() {
+        if failed {
+            lines.push(Line { name: step.name, outcome: Outcome::NotReached, took: Duration::ZERO });
+            continue;
+        }
+        let (number, count) = (index + 1, chosen.len());
+        println!(
+            "\n==> [{number}/{count}] {} at {}: {}",
+            step.name,
+            seconds(clock.elapsed()),
+            describe(&step.action)
+        );
+        let watch = Stopwatch::start();
+        let outcome = perform(root, &step.action)?;
+        let took = watch.elapsed();
+        failed = outcome == Outcome::Failed;
+        println!("<== {}: {outcome}, {}", step.name, seconds(took));
+        lines.push(Line { name: step.name, outcome, took });
+    }
+    print!("\n{}", summary(&lines, clock.elapsed()));
+    Ok(!failed)
+}
+
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Tidy => "cargo xtask tidy".into(),
+        Action::Cargo { arguments, environment } => {
+            let set: String = environment.iter().map(|(name, value)| format!("{name}={value:?} ")).collect();
+            format!("{set}cargo {}", arguments.join(" "))
+        }
+        Action::IfInstalled { arguments, .. } => format!("cargo {} (if installed)", arguments.join(" ")),
+    }
+}
+
+fn perform(root: &Path, action: &Action) -> anyhow::Result<Outcome> {
+    let passed = match action {
+        Action::Tidy => tidy::run_and_print(root)?,
+        Action::Cargo { arguments, environment } => {
+            status(cargo(root).args(*arguments).envs(environment.iter().copied()))?
+        }
+        Action::IfInstalled { arguments, install } => {
+            let tool = arguments.first().copied().unwrap_or_default();
+            if !status(cargo(root).args([tool, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()))? {
+                return Ok(Outcome::NotChecked(format!("cargo-{tool} is not installed ({install})")));
+            }
+            status(cargo(root).args(*arguments))?
+        }
+    };
+    Ok(if passed { Outcome::Passed } else { Outcome::Failed })
+}
+
+fn status(command: &mut Command) -> anyhow::Result<bool> {
+    let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    Ok(status.success())
+}
+
+/// The cargo that started this task, at the root.
+///
+/// What `cargo run` told this process about its own package is taken out: build scripts that watch those variables
+/// would build again here, and once more in a run of cargo by hand.
+fn cargo(root: &Path) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(root);
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Measures how long a step takes.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[allow(clippy::disallowed_methods, reason = "the product's clock is no business of the gate")]
+    fn start() -> Stopwatch {
+        Stopwatch(Instant::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
