@@ -1,0 +1,29 @@
+//! The model: a store in memory that is simple enough to be right by reading it.
+//!
+//! It keeps every row in one list and finds things by looking through it. What it answers is what every store must
+//! answer; how fast it answers is nobody's business.
+
+mod catalog;
+mod queue;
+mod reader;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use state::State;
+
+/// A store in memory. Clones share what they hold.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<State>>);
+
+impl MemoryStore {
+    /// An empty store, with the default tenant.
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// The state, for the length of one verb: holding it is what makes a verb one transaction.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

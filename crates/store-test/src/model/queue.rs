@@ -1,0 +1,231 @@
+//! The model's queue.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use angaros_domain::lifecycle::Change;
+use angaros_domain::{Lane, LeaseId, NotificationId, Status, TenantId, Timestamp, WorkerId};
+use angaros_store::{
+    Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Promotion, Queue, RedriveFilter, RedriveParams,
+    Redriven, RescueParams, Result, Settled, SettledItem, Settlement, Submission, Submitted, Transition,
+};
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::state::{Lease, Logged, Place, Row, State};
+
+#[async_trait]
+impl Queue for MemoryStore {
+    async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>> {
+        let mut state = self.state();
+        Ok(submissions.into_iter().map(|submission| state.submit(submission)).collect())
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
+        let mut state = self.state();
+        let mut slots = Vec::new();
+        for (lane, quota) in params.lanes {
+            slots.extend(state.next_of_lane(lane, quota));
+        }
+        let lease = Lease { worker: params.worker, claimed_at: params.now, until: params.until };
+        Ok(state.hold(params.lease, lease, &slots))
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>> {
+        let mut state = self.state();
+        Ok(settlements
+            .into_iter()
+            .map(|Settlement { lease, items }| {
+                let outcomes = items.into_iter().map(|item| state.settle(lease, item)).collect();
+                state.drop_if_empty(lease);
+                outcomes
+            })
+            .collect())
+    }
+
+    async fn renew(&self, worker: &WorkerId, until: Timestamp) -> Result<usize> {
+        let mut state = self.state();
+        let held = state.leases.values_mut().filter(|lease| lease.worker == *worker);
+        Ok(held.map(|lease| lease.until = until).count())
+    }
+
+    async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
+        let mut state = self.state();
+        let ended =
+            |lease: &Lease| lease.until < params.ended_before || params.ended_before == Timestamp::MAX;
+        let mut lost: Vec<(Timestamp, LeaseId)> = state
+            .leases
+            .iter()
+            .filter(|(_, lease)| ended(lease))
+            .map(|(id, lease)| (lease.until, *id))
+            .collect();
+        lost.sort_unstable();
+        lost.truncate(params.leases_max);
+
+        let slots = state.slots_in(|row| lost.iter().any(|(_, id)| row.place == Place::Leased(*id)));
+        // The latest claim of the lost leases: no member is said to be claimed before it was ready.
+        let claims = lost.iter().filter_map(|(_, id)| state.leases.remove(id)).map(|lease| lease.claimed_at);
+        let Some(claimed_at) = claims.max() else { return Ok(None) };
+        let lease = Lease { worker: params.worker, claimed_at, until: params.until };
+        Ok(state.hold(params.lease, lease, &slots))
+    }
+
+    async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
+        let mut state = self.state();
+        let mut waiting = state.deferred();
+        let due = waiting.iter().filter(|(at, _)| *at <= now).take(limit).count();
+        let mut promotion = Promotion { transitions: vec![], moved: due, next_due: None };
+        for (_, slot) in waiting.drain(..due) {
+            if state.rows[slot].notification.status == Status::Pending {
+                let position = state.change(slot, Change::Promote, now, Place::Lane)?;
+                promotion.transitions.push(Transition::of(&state.rows[slot].notification, position));
+            } else {
+                state.rows[slot].place = Place::Lane;
+            }
+        }
+        promotion.next_due = waiting.first().map(|(at, _)| *at);
+        Ok(promotion)
+    }
+
+    async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {
+        let mut state = self.state();
+        ids.into_iter().map(|(tenant, id)| state.cancel(tenant, id, now)).collect()
+    }
+
+    async fn redrive(&self, params: RedriveParams) -> Result<Redriven> {
+        let mut state = self.state();
+        let mut redriven = Redriven::default();
+        for id in params.filter.ids.iter().flatten() {
+            match state.row(params.tenant, *id).map(|row| row.seen().status) {
+                None => redriven.unknown.push(*id),
+                Some(Status::Failed) => {}
+                Some(status) => redriven.refused.push((*id, status)),
+            }
+        }
+        let chosen = |row: &Row| row.notification.tenant == params.tenant && is_chosen(&params.filter, row);
+        // By id and not by slot: that is the order of creation.
+        let mut slots = state.slots_in(chosen);
+        slots.sort_by_key(|slot| state.rows[*slot].notification.id);
+        for slot in slots.into_iter().take(params.limit) {
+            let position = state.change(slot, Change::Redrive, params.now, Place::Lane)?;
+            redriven.done.push((state.rows[slot].notification.clone(), position));
+        }
+        Ok(redriven)
+    }
+}
+
+impl State {
+    fn submit(&mut self, submission: Submission) -> Submitted {
+        if let Some(idempotency) = &submission.idempotency {
+            let key = (submission.tenant, idempotency.key.clone());
+            match self.keys_used.get(&key) {
+                Some((first, fingerprint)) if *fingerprint == idempotency.fingerprint => {
+                    return Submitted::Replayed(*first);
+                }
+                Some(_) => return Submitted::Conflict,
+                None => {
+                    let first = match &submission.batch {
+                        Some(batch) => Idempotent::Batch(batch.id),
+                        None => Idempotent::Notification(submission.notifications[0].id),
+                    };
+                    self.keys_used.insert(key, (first, idempotency.fingerprint));
+                }
+            }
+        }
+        if let Some(batch) = submission.batch {
+            self.batches.insert((batch.tenant, batch.id), batch);
+        }
+        for notification in submission.notifications {
+            self.log.push(Logged { event: notification.created_event(), creation: true });
+            let place = notification.due_at().map_or(Place::Lane, Place::Deferred);
+            let before = self.slots.insert(notification.id, self.rows.len());
+            assert_eq!(before, None, "ids are unique");
+            self.rows.push(Row { notification, place });
+        }
+        Submitted::Stored(self.log_end())
+    }
+
+    /// Which slots a lane gives out next: one of every tenant in turn, each tenant's oldest first.
+    fn next_of_lane(&self, lane: Lane, quota: usize) -> Vec<usize> {
+        let mut waiting: BTreeMap<TenantId, VecDeque<usize>> = BTreeMap::new();
+        for slot in self.slots_in(|row| row.place == Place::Lane && row.notification.lane() == lane) {
+            waiting.entry(self.rows[slot].notification.tenant).or_default().push_back(slot);
+        }
+        let mut chosen = Vec::new();
+        loop {
+            let mut round: Vec<usize> = waiting.values_mut().filter_map(VecDeque::pop_front).collect();
+            round.sort_unstable();
+            round.truncate(quota - chosen.len());
+            if round.is_empty() {
+                return chosen;
+            }
+            chosen.extend(round);
+        }
+    }
+
+    /// Puts slots under a new lease, unless there are none.
+    fn hold(&mut self, id: LeaseId, lease: Lease, slots: &[usize]) -> Option<ClaimedLease> {
+        let claims: Vec<Claim> = slots
+            .iter()
+            .map(|slot| {
+                self.rows[*slot].place = Place::Leased(id);
+                Claim { slot: *slot as i64, notification: self.rows[*slot].notification.clone() }
+            })
+            .collect();
+        let claimed_at = lease.claimed_at;
+        (!claims.is_empty()).then(|| {
+            self.leases.insert(id, lease);
+            ClaimedLease { id, claimed_at, claims }
+        })
+    }
+
+    fn settle(&mut self, lease: LeaseId, item: SettledItem) -> Settled {
+        match usize::try_from(item.slot) {
+            Ok(slot) if self.holds(lease, slot) => {
+                let place = item.notification.due_at().map_or(Place::Rest, Place::Deferred);
+                self.rows[slot] = Row { notification: item.notification, place };
+                Settled::Applied(self.append(item.events))
+            }
+            _ => Settled::Stale,
+        }
+    }
+
+    fn drop_if_empty(&mut self, lease: LeaseId) {
+        if self.slots_in(|row| row.place == Place::Leased(lease)).is_empty() {
+            self.leases.remove(&lease);
+        }
+    }
+
+    /// What waits for its time, the earliest first.
+    fn deferred(&self) -> Vec<(Timestamp, usize)> {
+        let due = |(slot, row): (usize, &Row)| match row.place {
+            Place::Deferred(at) => Some((at, slot)),
+            _ => None,
+        };
+        let mut waiting: Vec<(Timestamp, usize)> = self.rows.iter().enumerate().filter_map(due).collect();
+        waiting.sort_unstable();
+        waiting
+    }
+
+    fn cancel(&mut self, tenant: TenantId, id: NotificationId, now: Timestamp) -> Result<Cancelled> {
+        let Some(slot) = self.slot(tenant, id) else { return Ok(Cancelled::Unknown) };
+        match self.rows[slot].place {
+            Place::Lane | Place::Deferred(_) => {
+                let position = self.change(slot, Change::Cancel, now, Place::Rest)?;
+                Ok(Cancelled::Done(Box::new(self.rows[slot].notification.clone()), position))
+            }
+            Place::Leased(_) | Place::Rest => Ok(Cancelled::Refused(self.rows[slot].seen().status)),
+        }
+    }
+}
+
+fn is_chosen(filter: &RedriveFilter, row: &Row) -> bool {
+    let n = &row.notification;
+    n.status == Status::Failed
+        && filter.ids.as_ref().is_none_or(|ids| ids.contains(&n.id))
+        && filter.channel.is_none_or(|channel| n.channel == channel)
+        && filter.campaign_id.as_ref().is_none_or(|id| n.campaign_id.as_ref() == Some(id))
+        && filter.batch_id.is_none_or(|id| n.batch_id == Some(id))
+        && filter.failure_reason.is_none_or(|reason| n.failure_reason == Some(reason))
+        && filter.created_after.is_none_or(|at| n.created_at >= at)
+        && filter.created_before.is_none_or(|at| n.created_at < at)
+}

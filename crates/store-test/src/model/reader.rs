@@ -1,0 +1,188 @@
+//! The model's answers.
+
+use std::collections::BTreeMap;
+
+use angaros_domain::event::Event;
+use angaros_domain::fingerprint::Fingerprint;
+use angaros_domain::idempotency::IdempotencyKey;
+use angaros_domain::{BatchId, EventId, Lane, Notification, NotificationId, Status, TenantId, Timestamp};
+use angaros_store::{
+    Activity, BatchView, Idempotent, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader,
+    Result, SentMessage, Stats, TimelineFilter,
+};
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use super::state::{Place, Row};
+
+#[async_trait]
+impl Reader for MemoryStore {
+    async fn notifications(
+        &self,
+        tenant: TenantId,
+        ids: &[NotificationId],
+    ) -> Result<Vec<Option<Notification>>> {
+        let state = self.state();
+        Ok(ids.iter().map(|id| state.row(tenant, *id).map(Row::seen)).collect())
+    }
+
+    async fn notification_page(
+        &self,
+        tenant: TenantId,
+        filter: &NotificationFilter,
+        page: PageRequest<NotificationId>,
+    ) -> Result<NotificationPage> {
+        let state = self.state();
+        let mut rest = state
+            .newest_first(tenant)
+            .map(Row::seen)
+            .filter(|n| page.after.is_none_or(|after| n.id < after) && is_listed(filter, n));
+        let items: Vec<Notification> = rest.by_ref().take(page.limit).collect();
+        let next = rest.next().and(items.last()).map(|n| n.id);
+        Ok(NotificationPage { items, next })
+    }
+
+    async fn idempotent(
+        &self,
+        tenant: TenantId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<(Idempotent, Fingerprint)>> {
+        Ok(self.state().keys_used.get(&(tenant, key.clone())).copied())
+    }
+
+    async fn batch(&self, tenant: TenantId, id: BatchId) -> Result<Option<BatchView>> {
+        let state = self.state();
+        let Some(batch) = state.batches.get(&(tenant, id)).cloned() else { return Ok(None) };
+        let mut counts = BTreeMap::new();
+        for member in state.newest_first(tenant).map(Row::seen).filter(|n| n.batch_id == Some(id)) {
+            *counts.entry(member.status).or_default() += 1;
+        }
+        Ok(Some(BatchView { batch, counts }))
+    }
+
+    async fn message_timeline(
+        &self,
+        tenant: TenantId,
+        message_id: &str,
+        filter: &TimelineFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        let key = |event: &Event| (event.occurred_at, event.id);
+        let beyond = |event: &Event| match page.after {
+            None => true,
+            Some(after) if filter.descending => key(event) < after,
+            Some(after) => key(event) > after,
+        };
+        let mut events: Vec<Event> = self
+            .state()
+            .log
+            .iter()
+            .map(|logged| &logged.event)
+            .filter(|e| e.tenant == tenant && e.message_id.as_deref() == Some(message_id))
+            .filter(|e| is_told(filter, e) && beyond(e))
+            .cloned()
+            .collect();
+        events.sort_by_key(key);
+        if filter.descending {
+            events.reverse();
+        }
+        events.truncate(page.limit);
+        Ok(events)
+    }
+
+    async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
+        let state = self.state();
+        Ok(state.row(tenant, id).and_then(|row| match row.place {
+            Place::Leased(lease) => state.leases.get(&lease).map(|lease| lease.claimed_at),
+            _ => None,
+        }))
+    }
+
+    async fn sent_messages(
+        &self,
+        tenant: TenantId,
+        page: PageRequest<(Timestamp, NotificationId)>,
+    ) -> Result<Vec<SentMessage>> {
+        let state = self.state();
+        let mut sent: Vec<SentMessage> =
+            state.newest_first(tenant).filter_map(|row| sent_message(&row.notification)).collect();
+        sent.sort_by_key(|m| std::cmp::Reverse((m.sent_at, m.id)));
+        sent.retain(|m| page.after.is_none_or(|after| (m.sent_at, m.id) < after));
+        sent.truncate(page.limit);
+        Ok(sent)
+    }
+
+    async fn stats(&self, tenant: Option<TenantId>, now: Timestamp) -> Result<Stats> {
+        let state = self.state();
+        let mut stats = Stats::default();
+        let mut depths: BTreeMap<Lane, u64> = BTreeMap::new();
+        for row in state.rows.iter().filter(|row| tenant.is_none_or(|t| row.notification.tenant == t)) {
+            match row.place {
+                Place::Lane => {
+                    *depths.entry(row.notification.lane()).or_default() += 1;
+                    let created = row.notification.created_at;
+                    stats.oldest_queued =
+                        Some(stats.oldest_queued.map_or(created, |oldest| oldest.min(created)));
+                }
+                Place::Deferred(_) => stats.deferred += 1,
+                Place::Leased(_) => stats.in_flight += 1,
+                Place::Rest => {}
+            }
+        }
+        stats.depths = depths.into_iter().map(|(lane, depth)| LaneDepth { lane, depth }).collect();
+
+        for status in Status::ALL {
+            let entered_by_creation = matches!(status, Status::Pending | Status::Queued);
+            let since = |at: Timestamp| {
+                let entered = state.log.iter().filter(|logged| {
+                    logged.event.name == status.as_str()
+                        && tenant.is_none_or(|t| logged.event.tenant == t)
+                        && (logged.creation || !entered_by_creation)
+                        && logged.event.received_at > at
+                });
+                entered.count() as u64
+            };
+            let activity = Activity {
+                status,
+                last_minute: since(now.plus_seconds(-60)),
+                last_hour: since(now.plus_seconds(-3600)),
+            };
+            if activity.last_hour > 0 {
+                stats.activity.push(activity);
+            }
+        }
+        Ok(stats)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn is_listed(filter: &NotificationFilter, n: &Notification) -> bool {
+    filter.status.is_none_or(|status| n.status == status)
+        && filter.channel.is_none_or(|channel| n.channel == channel)
+        && filter.batch_id.is_none_or(|id| n.batch_id == Some(id))
+        && filter.campaign_id.as_ref().is_none_or(|id| n.campaign_id.as_ref() == Some(id))
+        && filter.recipient_id.as_ref().is_none_or(|id| n.recipient_id == *id)
+        && filter.created_after.is_none_or(|at| n.created_at >= at)
+        && filter.created_before.is_none_or(|at| n.created_at < at)
+}
+
+fn is_told(filter: &TimelineFilter, event: &Event) -> bool {
+    filter.event_name.as_ref().is_none_or(|name| event.name == *name)
+        && filter.channel.as_ref().is_none_or(|channel| event.channel.as_ref() == Some(channel))
+        && filter.from.is_none_or(|at| event.occurred_at >= at)
+        && filter.to.is_none_or(|at| event.occurred_at <= at)
+}
+
+fn sent_message(n: &Notification) -> Option<SentMessage> {
+    Some(SentMessage {
+        id: n.id,
+        recipient: n.recipient.clone(),
+        channel: n.channel,
+        content: n.content.text.clone(),
+        sent_at: n.sent_at?,
+        provider_message_id: n.provider_message_id.clone(),
+    })
+}

@@ -1,0 +1,8 @@
+//! The model passes the suite that it is the measure of.
+
+use angaros_store_test::{MemoryStore, exercise};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_passes_the_suite() {
+    exercise(|| async { MemoryStore::new() }).await;
+}
