@@ -22,6 +22,11 @@ impl IdempotencyKey {
         (1..=Self::CHARACTERS_MAX).contains(&length).then_some(IdempotencyKey(key))
     }
 
+    /// Takes a key that a store holds: it was parsed when it came in.
+    pub fn from_stored(text: &str) -> Option<IdempotencyKey> {
+        (!text.is_empty()).then(|| IdempotencyKey(text.to_owned()))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

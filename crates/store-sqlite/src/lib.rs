@@ -1,1 +1,85 @@
-//! The embedded store on SQLite.
+//! The embedded store on SQLite: one file, one writer, many readers.
+//!
+//! Every write of the process goes through one thread, which takes all that wait into one transaction ([`writer`]);
+//! reads run on a small pool beside it. The database is in WAL mode with `synchronous=FULL`: what is answered is on
+//! disk. The SQL of each verb stands in the file named for it.
+
+mod cancel;
+mod catalog;
+mod checkpoint;
+mod claim;
+mod connection;
+mod enqueue;
+mod error;
+mod events;
+mod keys;
+mod lease;
+mod list;
+pub mod migrate;
+mod promote;
+mod read;
+mod readers;
+mod redrive;
+mod row;
+mod settle;
+mod stats;
+mod verbs;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use angaros_clock::Clock;
+use angaros_store::Result;
+
+use readers::Readers;
+use writer::Writer;
+
+pub use connection::SQLITE_VERSION_MIN;
+
+/// How the store is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Reading connections.
+    pub readers: usize,
+    /// The longest that one read may take, in milliseconds: long readers keep the write-ahead log from being reused.
+    pub read_millis_max: i64,
+    /// Pages of 4 KiB in the write-ahead log that start a checkpoint.
+    pub checkpoint_pages: u32,
+    /// Whether the process owns the file. Then no second owner may open it, and leases left over are its own.
+    pub exclusive: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { readers: 4, read_millis_max: 10_000, checkpoint_pages: 10_000, exclusive: true }
+    }
+}
+
+/// The store. Dropping it finishes what is queued and closes the file.
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Writer,
+    readers: Readers,
+    // Held for as long as the store is open; the operating system releases it with the process.
+    _ownership: Option<std::fs::File>,
+}
+
+impl SqliteStore {
+    /// Opens a database file, makes it if it is missing, and brings its schema up to this program's version.
+    ///
+    /// Fails if another process owns the file, if SQLite is too old, or if the schema is newer than this program.
+    pub fn open(path: &Path, clock: Clock, options: Options) -> Result<SqliteStore> {
+        connection::assert_version()?;
+        let ownership = if options.exclusive { Some(connection::own(path)?) } else { None };
+        let mut writing = connection::open_writer(path)?;
+        migrate::up(&mut writing)?;
+        let readers = Readers::open(path, &clock, options)?;
+        let writer = Writer::start(writing, path, &clock, options)?;
+        Ok(SqliteStore { path: path.to_owned(), writer, readers, _ownership: ownership })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,12 @@
+DROP TABLE pauses;
+DROP TABLE api_keys;
+DROP TABLE templates;
+DROP TABLE activity;
+DROP TABLE events;
+DROP TABLE batches;
+DROP TABLE idempotency;
+DROP TABLE leases;
+DROP TABLE deferred;
+DROP TABLE ready;
+DROP TABLE notifications;
+DROP TABLE tenants;

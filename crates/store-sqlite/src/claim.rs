@@ -1,0 +1,88 @@
+//! Claiming: ready rows become one lease.
+
+use angaros_domain::{Notification, WorkerId};
+use angaros_store::{Claim, ClaimParams, ClaimedLease, Result};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::error::SqliteResult;
+use crate::{lease, row};
+
+pub(crate) fn claim(connection: &Connection, params: &ClaimParams) -> Result<Option<ClaimedLease>> {
+    let mut slots = Vec::new();
+    for (lane, quota) in &params.lanes {
+        take_from_lane(connection, lane.index() as i64, *quota, &mut slots)?;
+    }
+    if slots.is_empty() {
+        return Ok(None);
+    }
+    let WorkerId(worker) = &params.worker;
+    lease::insert(connection, params.lease, worker, params.now, params.until, &slots)?;
+    let claims = load(connection, &slots)?;
+    Ok(Some(ClaimedLease { id: params.lease, claimed_at: params.now, claims }))
+}
+
+/// The notifications of claimed slots, in their order.
+pub(crate) fn load(connection: &Connection, slots: &[i64]) -> Result<Vec<Claim>> {
+    let columns = row::NOTIFICATION;
+    let sql = format!("SELECT {columns} FROM notifications WHERE slot = ?1");
+    let mut statement = connection.prepare_cached(&sql).stored()?;
+    let claim = |(slot, notification): (i64, Notification)| Claim { slot, notification };
+    slots.iter().map(|slot| statement.query_row([slot], row::notification).map(claim).stored()).collect()
+}
+
+/// Tenants with something in the lane share the quota evenly, and what one leaves goes to the next: a tenant that
+/// fills a lane cannot keep the others from it.
+fn take_from_lane(connection: &Connection, lane: i64, quota: usize, slots: &mut Vec<i64>) -> Result<()> {
+    let mut left = quota;
+    let mut tenants = tenants_in(connection, lane)?;
+    while left > 0 && !tenants.is_empty() {
+        let count = tenants.len();
+        let mut still_there = Vec::with_capacity(count);
+        for (index, tenant) in tenants.into_iter().enumerate() {
+            let share = left.div_ceil(count - index).min(left);
+            let taken = take(connection, lane, tenant, share, slots)?;
+            left -= taken;
+            if taken == share {
+                still_there.push(tenant);
+            }
+        }
+        tenants = still_there;
+    }
+    Ok(())
+}
+
+/// The tenants that wait in a lane: one seek each, however long their queues are.
+fn tenants_in(connection: &Connection, lane: i64) -> Result<Vec<i64>> {
+    let sql = "SELECT tenant FROM ready WHERE lane = ?1 AND tenant > ?2 ORDER BY tenant LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).stored()?;
+    let mut tenants = Vec::new();
+    let mut last = i64::MIN;
+    while let Some(tenant) = statement.query_row(params![lane, last], |row| row.get(0)).optional().stored()? {
+        tenants.push(tenant);
+        last = tenant;
+    }
+    Ok(tenants)
+}
+
+fn take(
+    connection: &Connection,
+    lane: i64,
+    tenant: i64,
+    share: usize,
+    slots: &mut Vec<i64>,
+) -> Result<usize> {
+    let sql = "SELECT slot FROM ready WHERE lane = ?1 AND tenant = ?2 ORDER BY slot LIMIT ?3";
+    let mut select = connection.prepare_cached(sql).stored()?;
+    let found: Vec<i64> = select
+        .query_map(params![lane, tenant, share as i64], |row| row.get(0))
+        .stored()?
+        .collect::<rusqlite::Result<_>>()
+        .stored()?;
+    if let Some(last) = found.last() {
+        // They are the first of their range, so one range delete takes exactly them.
+        let sql = "DELETE FROM ready WHERE lane = ?1 AND tenant = ?2 AND slot <= ?3";
+        connection.prepare_cached(sql).stored()?.execute(params![lane, tenant, last]).stored()?;
+    }
+    slots.extend(&found);
+    Ok(found.len())
+}

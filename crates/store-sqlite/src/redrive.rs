@@ -1,0 +1,77 @@
+//! Redriving: dead letters go back to the queue with fresh attempts.
+
+use angaros_domain::lifecycle::Change;
+use angaros_domain::{Notification, Status};
+use angaros_store::{RedriveFilter, RedriveParams, Redriven, Result};
+use rusqlite::Connection;
+
+use crate::events::Log;
+use crate::list::Condition;
+use crate::{enqueue, lease, list, read, row};
+
+pub(crate) fn redrive(connection: &Connection, params: &RedriveParams) -> Result<Redriven> {
+    let mut redriven = Redriven::default();
+    let chosen = match &params.filter.ids {
+        Some(_) => choose_by_id(connection, params, &mut redriven)?,
+        None => choose(connection, params)?,
+    };
+    let mut log = Log::new(connection);
+    for (slot, mut notification) in chosen {
+        let events = notification.apply(Change::Redrive, params.now)?;
+        row::update_notification(connection, slot, &notification)?;
+        enqueue::make_ready(connection, slot, &notification)?;
+        let position = log.append_all(&events)?;
+        redriven.done.push((notification, position));
+    }
+    log.finish()?;
+    Ok(redriven)
+}
+
+fn choose_by_id(
+    connection: &Connection,
+    params: &RedriveParams,
+    redriven: &mut Redriven,
+) -> Result<Vec<(i64, Notification)>> {
+    let claimed = lease::claimed(connection)?;
+    let mut chosen: Vec<(i64, Notification)> = Vec::new();
+    let mut ids = params.filter.ids.clone().unwrap_or_default();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        match read::stored(connection, params.tenant, id)? {
+            None => redriven.unknown.push(id),
+            Some((slot, notification)) if notification.status != Status::Failed => {
+                let status =
+                    if claimed.contains_key(&slot) { Status::Processing } else { notification.status };
+                redriven.refused.push((id, status));
+            }
+            Some(found) if chosen.len() < params.limit && matches(&params.filter, &found.1) => {
+                chosen.push(found)
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(chosen)
+}
+
+fn choose(connection: &Connection, params: &RedriveParams) -> Result<Vec<(i64, Notification)>> {
+    let filter = &params.filter;
+    let mut conditions = vec![Condition::text("status = ?", Status::Failed.as_str())];
+    conditions.extend(filter.channel.map(|channel| Condition::text("channel = ?", channel.as_str())));
+    conditions.extend(filter.campaign_id.as_ref().map(|id| Condition::text("campaign_id = ?", id)));
+    conditions.extend(filter.batch_id.map(|id| Condition::id("batch_id = ?", id.0)));
+    conditions
+        .extend(filter.failure_reason.map(|reason| Condition::text("failure_reason = ?", reason.as_str())));
+    conditions.extend(filter.created_after.map(|at| Condition::id("id >= ?", list::id_floor(at))));
+    conditions.extend(filter.created_before.map(|at| Condition::id("id < ?", list::id_floor(at))));
+    list::select(connection, params.tenant, "notifications_status", &conditions, "ASC", params.limit)
+}
+
+fn matches(filter: &RedriveFilter, n: &Notification) -> bool {
+    filter.channel.is_none_or(|channel| n.channel == channel)
+        && (filter.campaign_id.is_none() || n.campaign_id == filter.campaign_id)
+        && (filter.batch_id.is_none() || n.batch_id == filter.batch_id)
+        && (filter.failure_reason.is_none() || n.failure_reason == filter.failure_reason)
+        && filter.created_after.is_none_or(|at| n.created_at >= at)
+        && filter.created_before.is_none_or(|at| n.created_at < at)
+}

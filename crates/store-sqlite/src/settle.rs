@@ -1,0 +1,38 @@
+//! Settling: results of claimed notifications, fenced by their lease.
+
+use std::collections::HashSet;
+
+use angaros_store::{Result, Settled, SettledItem, Settlement};
+use rusqlite::Connection;
+
+use crate::events::Log;
+use crate::{enqueue, lease, row};
+
+pub(crate) fn settle(connection: &Connection, settlements: &[Settlement]) -> Result<Vec<Vec<Settled>>> {
+    let mut log = Log::new(connection);
+    let outcomes = settlements.iter().map(|s| settle_one(connection, &mut log, s)).collect();
+    log.finish()?;
+    outcomes
+}
+
+fn settle_one(connection: &Connection, log: &mut Log<'_>, settlement: &Settlement) -> Result<Vec<Settled>> {
+    let Some(slots) = lease::slots(connection, settlement.lease)? else {
+        return Ok(vec![Settled::Stale; settlement.items.len()]);
+    };
+    let mut held: HashSet<i64> = slots.iter().copied().collect();
+    let mut outcomes = Vec::with_capacity(settlement.items.len());
+    for item in &settlement.items {
+        outcomes.push(if held.remove(&item.slot) { apply(connection, log, item)? } else { Settled::Stale });
+    }
+    let left: Vec<i64> = slots.into_iter().filter(|slot| held.contains(slot)).collect();
+    lease::keep(connection, settlement.lease, &left)?;
+    Ok(outcomes)
+}
+
+fn apply(connection: &Connection, log: &mut Log<'_>, item: &SettledItem) -> Result<Settled> {
+    row::update_notification(connection, item.slot, &item.notification)?;
+    if item.notification.due_at().is_some() {
+        enqueue::wait(connection, item.slot, &item.notification)?;
+    }
+    Ok(Settled::Applied(log.append_all(&item.events)?))
+}

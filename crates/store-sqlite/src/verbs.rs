@@ -1,0 +1,175 @@
+//! The store's verbs, each handed to the file that knows it: writes to the writer, reads to the pool.
+
+use angaros_domain::api_key::ApiKey;
+use angaros_domain::event::Event;
+use angaros_domain::fingerprint::Fingerprint;
+use angaros_domain::idempotency::IdempotencyKey;
+use angaros_domain::template::Template;
+use angaros_domain::{
+    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+};
+use angaros_store::{
+    BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, Idempotent, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Promotion, Queue, Reader, RedriveParams, Redriven, RescueParams,
+    Result, SentMessage, Settled, Settlement, Stats, Submission, Submitted, TemplateStored, TimelineFilter,
+};
+use async_trait::async_trait;
+
+use crate::{
+    SqliteStore, cancel, catalog, claim, enqueue, events, keys, lease, list, promote, read, redrive, settle,
+    stats,
+};
+
+#[async_trait]
+impl Queue for SqliteStore {
+    async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>> {
+        self.writer.run(move |c| enqueue::submit(c, &submissions)).await
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
+        self.writer.run(move |c| claim::claim(c, &params)).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>> {
+        self.writer.run(move |c| settle::settle(c, &settlements)).await
+    }
+
+    async fn renew(&self, worker: &WorkerId, until: Timestamp) -> Result<usize> {
+        let worker = worker.clone();
+        self.writer.run(move |c| lease::renew(c, &worker, until)).await
+    }
+
+    async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
+        self.writer.run(move |c| lease::rescue(c, &params)).await
+    }
+
+    async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
+        self.writer.run(move |c| promote::promote(c, now, limit)).await
+    }
+
+    async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {
+        self.writer.run(move |c| cancel::cancel(c, &ids, now)).await
+    }
+
+    async fn redrive(&self, params: RedriveParams) -> Result<Redriven> {
+        self.writer.run(move |c| redrive::redrive(c, &params)).await
+    }
+}
+
+#[async_trait]
+impl Reader for SqliteStore {
+    async fn notifications(
+        &self,
+        tenant: TenantId,
+        ids: &[NotificationId],
+    ) -> Result<Vec<Option<Notification>>> {
+        let ids = ids.to_vec();
+        self.readers.run(move |c| read::notifications(c, tenant, &ids)).await
+    }
+
+    async fn notification_page(
+        &self,
+        tenant: TenantId,
+        filter: &NotificationFilter,
+        page: PageRequest<NotificationId>,
+    ) -> Result<NotificationPage> {
+        let filter = filter.clone();
+        self.readers.run(move |c| list::page(c, tenant, &filter, &page)).await
+    }
+
+    async fn idempotent(
+        &self,
+        tenant: TenantId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<(Idempotent, Fingerprint)>> {
+        let key = key.clone();
+        self.readers.run(move |c| enqueue::find_key(c, tenant, &key)).await
+    }
+
+    async fn batch(&self, tenant: TenantId, id: BatchId) -> Result<Option<BatchView>> {
+        self.readers.run(move |c| read::batch(c, tenant, id)).await
+    }
+
+    async fn message_timeline(
+        &self,
+        tenant: TenantId,
+        message_id: &str,
+        filter: &TimelineFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        let (message_id, filter) = (message_id.to_owned(), filter.clone());
+        self.readers.run(move |c| events::message_timeline(c, tenant, &message_id, &filter, &page)).await
+    }
+
+    async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
+        self.readers.run(move |c| read::claimed_at(c, tenant, id)).await
+    }
+
+    async fn sent_messages(
+        &self,
+        tenant: TenantId,
+        page: PageRequest<(Timestamp, NotificationId)>,
+    ) -> Result<Vec<SentMessage>> {
+        self.readers.run(move |c| read::sent_messages(c, tenant, &page)).await
+    }
+
+    async fn stats(&self, tenant: Option<TenantId>, now: Timestamp) -> Result<Stats> {
+        self.readers.run(move |c| stats::stats(c, tenant, now)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        // Through the writer: a store that can only read is not ready. An empty transaction writes nothing.
+        self.writer.run(|_| Ok(())).await
+    }
+}
+
+#[async_trait]
+impl Catalog for SqliteStore {
+    async fn template_insert(&self, template: Template) -> Result<TemplateStored> {
+        self.writer.run(move |c| catalog::insert(c, &template)).await
+    }
+
+    async fn template_update(&self, template: Template) -> Result<TemplateStored> {
+        self.writer.run(move |c| catalog::update(c, &template)).await
+    }
+
+    async fn template_delete(&self, tenant: TenantId, id: TemplateId) -> Result<bool> {
+        self.writer.run(move |c| catalog::delete(c, tenant, id)).await
+    }
+
+    async fn templates(&self, tenant: TenantId, ids: &[TemplateId]) -> Result<Vec<Option<Template>>> {
+        let ids = ids.to_vec();
+        self.readers.run(move |c| catalog::templates(c, tenant, &ids)).await
+    }
+
+    async fn template_page(&self, tenant: TenantId, page: PageRequest<TemplateId>) -> Result<Vec<Template>> {
+        self.readers.run(move |c| catalog::template_page(c, tenant, &page)).await
+    }
+
+    async fn key_insert(&self, key: ApiKey) -> Result<TenantId> {
+        self.writer.run(move |c| keys::insert(c, &key)).await
+    }
+
+    async fn key_revoke(&self, prefix: &str, now: Timestamp) -> Result<bool> {
+        let prefix = prefix.to_owned();
+        self.writer.run(move |c| keys::revoke(c, &prefix, now)).await
+    }
+
+    async fn key(&self, prefix: &str) -> Result<Option<ApiKey>> {
+        let prefix = prefix.to_owned();
+        self.readers.run(move |c| keys::key(c, &prefix)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>> {
+        self.readers.run(keys::keys).await
+    }
+
+    async fn pauses_set(&self, channels: &[Channel], paused: bool, now: Timestamp) -> Result<Pauses> {
+        let channels = channels.to_vec();
+        self.writer.run(move |c| catalog::pauses_set(c, &channels, paused, now)).await
+    }
+
+    async fn pauses(&self) -> Result<Pauses> {
+        self.readers.run(catalog::pauses).await
+    }
+}

@@ -1,0 +1,181 @@
+//! The one writer: a thread that takes every write that waits into one transaction.
+//!
+//! While a commit is being flushed, whatever arrives queues, and the next commit takes all of it. Nobody waits for a
+//! timer, and the number of flushes stays far below the number of writes. Each job runs in a savepoint, so that one
+//! that fails leaves no trace and does not touch the others. Answers are sent after the commit, never before.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use angaros_clock::Clock;
+use angaros_domain::metric;
+use angaros_store::{Result, StoreError};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Options;
+use crate::checkpoint::Checkpointer;
+use crate::error::SqliteResult;
+
+/// Jobs that may wait for the writer; each may hold thousands of rows, and more are refused.
+const JOBS_MAX: usize = 1024;
+/// Jobs that one commit may take, and how long it may gather them: bounds the time of a commit.
+const COMMIT_JOBS_MAX: usize = 256;
+const COMMIT_MILLIS_MAX: i64 = 100;
+
+/// Runs in a transaction, and says whether it failed and how to answer once the transaction's fate is known.
+type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+
+struct Done {
+    failed: bool,
+    answer: Box<dyn FnOnce(std::result::Result<(), String>) + Send>,
+}
+
+/// The handle of the writing thread.
+pub(crate) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread, and the one that checkpoints beside it.
+    pub(crate) fn start(
+        mut connection: Connection,
+        path: &Path,
+        clock: &Clock,
+        options: Options,
+    ) -> Result<Writer> {
+        let pages = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&pages);
+        connection
+            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
+                // Called for commits that wrote something, and for no others.
+                metrics::counter!(metric::STORE_COMMITS).increment(1);
+                seen.store(count.unsigned_abs(), Ordering::Relaxed);
+                Ok(())
+            }))
+            .stored()?;
+        let checkpointer = Checkpointer::start(path, options.checkpoint_pages, pages)?;
+        let (jobs, waiting) = mpsc::channel(JOBS_MAX);
+        let clock = clock.clone();
+        let thread = std::thread::Builder::new()
+            .name("angaros-writer".into())
+            .spawn(move || write(&connection, waiting, &clock, &checkpointer))
+            .map_err(|error| StoreError::Unavailable(format!("cannot start the writer: {error}")))?;
+        Ok(Writer { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs `work` in a transaction and answers when it is durable. An error of `work` undoes only its own writes.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+                .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".into())));
+            let failed = result.is_err();
+            let answer = move |committed: std::result::Result<(), String>| {
+                // Nobody waits any more: what is stored stays stored.
+                drop(sender.send(committed.map_err(StoreError::Unavailable).and(result)));
+            };
+            Done { failed, answer: Box::new(answer) }
+        });
+        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
+        jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        receiver.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Closing the queue lets the thread finish what is in it and end.
+        self.jobs = None;
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn write(
+    connection: &Connection,
+    mut waiting: mpsc::Receiver<Job>,
+    clock: &Clock,
+    checkpointer: &Checkpointer,
+) {
+    while let Some(first) = waiting.blocking_recv() {
+        let stopwatch = clock.stopwatch();
+        let mut done = Vec::new();
+        let committed = commit(connection, &mut done, || {
+            let waiting = &mut waiting;
+            let mut taken = 0;
+            let mut first = Some(first);
+            std::iter::from_fn(move || {
+                taken += 1;
+                if taken > COMMIT_JOBS_MAX || stopwatch.elapsed_millis() > COMMIT_MILLIS_MAX {
+                    return None;
+                }
+                first.take().or_else(|| waiting.try_recv().ok())
+            })
+        });
+        metrics::histogram!(metric::STORE_COMMIT_SECONDS).record(stopwatch.elapsed().as_secs_f64());
+        let outcome = committed.map_err(|error| {
+            tracing::error!(%error, "a transaction could not be committed");
+            error.to_string()
+        });
+        for Done { answer, .. } in done {
+            answer(outcome.clone());
+        }
+        checkpointer.after_commit(connection);
+    }
+}
+
+/// One transaction with every job in it. On an error nothing is stored, and every job is told so.
+fn commit<J, I>(connection: &Connection, done: &mut Vec<Done>, jobs: J) -> rusqlite::Result<()>
+where
+    J: FnOnce() -> I,
+    I: Iterator<Item = Job>,
+{
+    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
+    let begun = execute("BEGIN IMMEDIATE");
+    let mut failed = begun.err();
+    for job in jobs() {
+        if failed.is_some() {
+            // The job never ran; dropping it tells its caller that the store is not available.
+            continue;
+        }
+        failed = execute("SAVEPOINT job").err();
+        let result = job(connection);
+        if result.failed {
+            failed = failed.or(execute("ROLLBACK TO job").err());
+        }
+        failed = failed.or(execute("RELEASE job").err());
+        done.push(result);
+    }
+    if failed.is_none() {
+        failed = execute("COMMIT").err();
+    }
+    match failed {
+        None => Ok(()),
+        Some(error) => {
+            // A failed transaction may already have been rolled back by SQLite itself.
+            if !connection.is_autocommit()
+                && let Err(error) = execute("ROLLBACK")
+            {
+                tracing::error!(%error, "a failed transaction could not be rolled back");
+            }
+            Err(error)
+        }
+    }
+}
