@@ -5,10 +5,18 @@
 
 pub mod registry;
 pub mod sandbox;
+pub mod settings;
 pub mod smtp;
 pub mod webhook;
 
+#[cfg(test)]
+#[path = "../tests/providers/support/notification.rs"]
+mod fixture;
+
 pub use registry::{Registry, RegistryError};
+pub use settings::{ProviderSettings, SettingsFault};
+
+use std::time::Duration;
 
 use angaros_domain::Notification;
 use angaros_domain::attempt::Outcome;
@@ -43,7 +51,20 @@ pub trait Provider: Send + Sync + 'static {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Its own time-out: [`Provider::send`] answers within this time. A worker's lease has to be longer.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
     /// Sends once. Never fails otherwise than by its outcome, and never takes much longer than its own time-out; the
     /// engine ends it after that.
     async fn send(&self, outgoing: Outgoing<'_>) -> Outcome;
+}
+
+/// Makes *ring* the process-wide maker of TLS keys and ciphers, which the HTTP client looks up when it is built.
+///
+/// Call it first in `main`. It may be called again: the first choice stays.
+pub fn install_crypto() {
+    // An error only says that a choice was made before, and that one serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
