@@ -37,12 +37,16 @@ impl Gcra {
             self.arrival_micros.max(micros(now)) + tokens.saturating_mul(self.interval_micros);
     }
 
-    /// When at least one token is there again: now, or later.
-    pub fn next_at(&self, now: Timestamp) -> Timestamp {
-        let micros_due = self.arrival_micros - (self.burst - 1) * self.interval_micros;
-        now.max(Timestamp::from_millis(
-            micros_due.div_euclid(1000) + i64::from(micros_due.rem_euclid(1000) > 0),
-        ))
+    /// The most tokens that can be there at once.
+    pub fn burst(&self) -> usize {
+        usize::try_from(self.burst).unwrap_or(1)
+    }
+
+    /// When so many tokens are there, at most the burst: now, or later.
+    pub fn next_at(&self, tokens: usize, now: Timestamp) -> Timestamp {
+        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX).clamp(1, self.burst);
+        let due = self.arrival_micros - (self.burst - tokens) * self.interval_micros;
+        now.max(Timestamp::from_millis(due.div_euclid(1000) + i64::from(due.rem_euclid(1000) > 0)))
     }
 }
 
@@ -76,15 +80,15 @@ mod tests {
             }
         }
 
-        /// Waiting until `next_at` always finds a token.
+        /// Waiting until `next_at` always finds the tokens.
         #[test]
-        fn next_at_is_kept(rate in 1u32..5_000, rounds in 1usize..100) {
+        fn next_at_is_kept(rate in 1u32..5_000, rounds in 1usize..100, want in 1usize..600) {
             let mut limiter = Gcra::new(NonZeroU32::new(rate).unwrap());
             let mut now = Timestamp::from_millis(1_000_000);
             for _ in 0..rounds {
                 limiter.take(limiter.available(now), now);
-                now = limiter.next_at(now);
-                prop_assert!(limiter.available(now) >= 1);
+                now = limiter.next_at(want, now);
+                prop_assert!(limiter.available(now) >= want.min(limiter.burst()));
             }
         }
     }

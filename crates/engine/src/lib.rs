@@ -1,1 +1,122 @@
-//! Claims, sends, settles, promotes, reconciles.
+//! The engine: workers turn rows into sends.
+//!
+//! ```text
+//! promoter ──> lanes ──> dispatcher ──> workers ──> settler ──> store
+//!    deferred      claims by capacity   send,       results in
+//!    that is due   and rate tokens      classify    batches, fenced
+//! ```
+//! Beside them the heartbeat keeps this process's leases alive, and the reconciler takes over what others lost. No
+//! part trusts another to be there: whatever stops, a lease runs out and the message moves on.
+
+mod dispatcher;
+mod gate;
+mod heartbeat;
+mod promoter;
+mod reconciler;
+mod settler;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use angaros_domain::retry::RetryPolicy;
+use angaros_domain::{Channel, WorkerId};
+use angaros_providers::Registry;
+use angaros_service::{Result, Service};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How one channel is served.
+#[derive(Debug, Clone, Copy)]
+pub struct ChannelSettings {
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// The most sends a second; 0 is no limit.
+    pub rate_per_second: u32,
+}
+
+/// What the engine is told at its start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who this process is.
+    pub worker: WorkerId,
+    /// The most sends in flight.
+    pub concurrency: usize,
+    /// How long a claim lives without a heartbeat, in seconds.
+    pub lease_seconds: i64,
+    /// How long a shutdown waits for sends in flight.
+    pub shutdown: Duration,
+    /// Whether this process alone uses the database: then every lease found at the start is its own former one.
+    pub exclusive: bool,
+    /// Each channel, in the order of [`Channel::ALL`].
+    pub channels: [ChannelSettings; Channel::ALL.len()],
+}
+
+/// What the parts of the engine share.
+pub(crate) struct Shared {
+    pub(crate) service: Arc<Service>,
+    pub(crate) registry: Registry,
+    pub(crate) settings: Settings,
+    /// Free places for sends. A place is taken with the claim and given back when the result is stored.
+    pub(crate) capacity: Arc<Semaphore>,
+    /// No more claims, promotions and rescues.
+    pub(crate) stopping: CancellationToken,
+    /// Sends in flight end now.
+    pub(crate) hurry: CancellationToken,
+}
+
+/// A running engine.
+pub struct Engine {
+    shared: Arc<Shared>,
+    parts: JoinSet<()>,
+    settler: tokio::task::JoinHandle<()>,
+    heartbeat: tokio::task::JoinHandle<()>,
+}
+
+impl Engine {
+    /// Takes back what a former self of an exclusive process had claimed, and starts every part.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn start(service: Arc<Service>, registry: Registry, settings: Settings) -> Result<Engine> {
+        let shared = Arc::new(Shared {
+            service,
+            registry,
+            capacity: Arc::new(Semaphore::new(settings.concurrency)),
+            settings,
+            stopping: CancellationToken::new(),
+            hurry: CancellationToken::new(),
+        });
+        if shared.settings.exclusive {
+            // Before anything is claimed: afterwards, our own leases could not be told from the former ones.
+            reconciler::take_back(&shared).await?;
+        }
+        let (results, finished) = settler::channel(&shared);
+        let settler = tokio::spawn(settler::run(Arc::clone(&shared), finished));
+        let heartbeat = tokio::spawn(heartbeat::run(Arc::clone(&shared)));
+        let mut parts = JoinSet::new();
+        parts.spawn(dispatcher::run(Arc::clone(&shared), results.clone()));
+        parts.spawn(promoter::run(Arc::clone(&shared)));
+        parts.spawn(reconciler::run(Arc::clone(&shared)));
+        Ok(Engine { shared, parts, settler, heartbeat })
+    }
+
+    /// Stops claiming, lets sends in flight finish within the deadline, stores their results, and ends. What did not
+    /// finish goes back to the queue, or fails, as its channel's policy for lost workers says.
+    pub async fn shutdown(mut self) {
+        let Shared { settings, capacity, stopping, hurry, .. } = &*self.shared;
+        stopping.cancel();
+        let all = u32::try_from(settings.concurrency).unwrap_or(u32::MAX);
+        let idle = tokio::time::timeout(settings.shutdown, capacity.acquire_many(all)).await;
+        if idle.is_err() {
+            let in_flight = settings.concurrency - capacity.available_permits();
+            tracing::warn!(in_flight, "sends did not finish in time and are interrupted");
+        }
+        hurry.cancel();
+        while self.parts.join_next().await.is_some() {}
+        // The workers held the other ends of its queue, so it ends when the last of them has reported.
+        drop(self.settler.await);
+        self.heartbeat.abort();
+    }
+}

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{LeaseId, Notification, Timestamp, WorkerId, metric};
+use angaros_domain::{LeaseId, Notification, Status, Timestamp, WorkerId, metric};
 use angaros_store::{
-    ClaimParams, ClaimedLease, Promotion, RescueParams, Settled, SettledItem, Settlement, Transition,
+    ClaimParams, ClaimedLease, Position, Promotion, RescueParams, Settled, SettledItem, Settlement, Transition,
 };
 
 use crate::{Result, Service};
@@ -45,49 +45,56 @@ impl Service {
         let now = self.clock.now();
         let mut settlements: Vec<Settlement> = Vec::new();
         let mut group_of: HashMap<LeaseId, usize> = HashMap::new();
-        let mut places = Vec::with_capacity(finished.len());
-        let mut transitions = Vec::with_capacity(finished.len());
+        let mut applied = Vec::with_capacity(finished.len());
         for Finished { lease, slot, mut notification, change } in finished {
-            let events = notification.apply(change, now).map_err(angaros_store::StoreError::from)?;
-            transitions.push(Transition::of(&notification, angaros_store::Position::default()));
+            let events = match notification.apply(change, now) {
+                Ok(events) => events,
+                Err(error) => {
+                    // A bug of ours, and no reason to keep the results of others from being stored.
+                    tracing::error!(%error, notification = %notification.id, "a result does not fit its notification");
+                    applied.push(None);
+                    continue;
+                }
+            };
+            let transition = Transition::of(&notification, Position::default());
             let group = *group_of.entry(lease).or_insert_with(|| {
                 settlements.push(Settlement { lease, items: Vec::new() });
                 settlements.len() - 1
             });
-            places.push((group, settlements[group].items.len()));
+            let place = settlements[group].items.len();
+            applied.push(Some((group, place, transition)));
             settlements[group].items.push(SettledItem { slot, notification, events });
         }
-        let outcomes = self.store.settle(settlements).await?;
+        let stored = self.store.settle(settlements).await?;
         metrics::counter!(metric::SETTLES).increment(1);
-        let outcomes: Vec<Settled> = places.into_iter().map(|(group, item)| outcomes[group][item]).collect();
-        self.announce_settled(transitions, &outcomes, now);
+        let mut outcomes = Vec::with_capacity(applied.len());
+        let mut transitions = Vec::with_capacity(applied.len());
+        for item in applied {
+            let outcome = item.as_ref().map_or(Settled::Stale, |(group, place, _)| stored[*group][*place]);
+            if let (Some((_, _, transition)), Settled::Applied(position)) = (item, outcome) {
+                transitions.push(Transition { position: Some(position), ..transition });
+            }
+            outcomes.push(outcome);
+        }
+        let stale = outcomes.len() - transitions.len();
+        if stale > 0 {
+            metrics::counter!(metric::SETTLED_STALE).increment(stale as u64);
+            tracing::warn!(stale, "results came after their lease was lost and were discarded");
+        }
+        self.announce_settled(transitions, now);
         Ok(outcomes)
     }
 
-    fn announce_settled(&self, transitions: Vec<Transition>, outcomes: &[Settled], now: Timestamp) {
-        let mut applied = Vec::with_capacity(transitions.len());
-        let mut stale = 0;
-        for (mut transition, outcome) in transitions.into_iter().zip(outcomes) {
-            match outcome {
-                Settled::Applied(position) => {
-                    transition.position = Some(*position);
-                    applied.push(transition);
-                }
-                Settled::Stale => stale += 1,
-            }
-        }
-        if stale > 0 {
-            metrics::counter!(metric::SETTLED_STALE).increment(stale);
-            tracing::warn!(stale, "results came after their lease was lost and were discarded");
-        }
-        for transition in &applied {
+    fn announce_settled(&self, transitions: Vec<Transition>, now: Timestamp) {
+        for transition in &transitions {
             let labels = [("channel", transition.channel.as_str()), ("status", transition.status.as_str())];
             metrics::counter!(metric::TRANSITIONS, &labels).increment(1);
         }
-        if applied.iter().any(|t| !t.status.is_final()) {
+        if transitions.iter().any(|t| t.status == Status::Retrying) {
+            // The promoter looks when the earliest of them is due.
             self.coord.due_at(now);
         }
-        self.coord.publish(applied);
+        self.coord.publish(transitions);
     }
 
     /// Keeps every lease of a worker alive.

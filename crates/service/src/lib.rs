@@ -26,7 +26,7 @@ use angaros_store::{Store, Submission, Submitted};
 
 pub use angaros_store::{
     Activity, BatchView, Claim, ClaimParams, ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion,
-    RedriveFilter, SentMessage, Settled, Stats, StoreError, TimelineFilter, Transition,
+    RedriveFilter, RescueParams, SentMessage, Settled, Stats, StoreError, TimelineFilter, Transition,
 };
 pub use delivery::Finished;
 pub use error::{Missing, ServiceError};

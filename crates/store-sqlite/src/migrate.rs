@@ -40,6 +40,7 @@ fn version_of(migration: &Migration) -> u32 {
     u32::try_from(migration.version()).unwrap_or(0)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the form that map_err hands it over in")]
 fn failed(error: refinery::Error) -> StoreError {
     StoreError::Unavailable(format!("a migration failed: {error}"))
 }
@@ -76,7 +77,7 @@ pub fn to(connection: &mut Connection, target: u32) -> Result<()> {
         return Err(StoreError::Schema { found: target, known, advice });
     }
     if target > found {
-        let target = Target::Version(i32::try_from(target).unwrap_or(i32::MAX).into());
+        let target = Target::Version(i32::try_from(target).unwrap_or(i32::MAX));
         runner().set_target(target).run(connection).map_err(failed)?;
     }
     for (version, sql) in ROLLBACKS.iter().rev().filter(|(version, _)| (target + 1..=found).contains(version))

@@ -46,7 +46,7 @@ fn choose_by_id(
                 redriven.refused.push((id, status));
             }
             Some(found) if chosen.len() < params.limit && matches(&params.filter, &found.1) => {
-                chosen.push(found)
+                chosen.push(found);
             }
             Some(_) => {}
         }

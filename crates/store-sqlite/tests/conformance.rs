@@ -16,7 +16,7 @@ fn fresh_file(folder: &Path) -> PathBuf {
 async fn sqlite_keeps_every_promise_of_the_store() {
     let folder = tempfile::tempdir().unwrap();
     angaros_store_test::exercise(|| async {
-        SqliteStore::open(&fresh_file(folder.path()), Clock::system(), Options::default()).unwrap()
+        SqliteStore::open(&fresh_file(folder.path()), &Clock::system(), Options::default()).unwrap()
     })
     .await;
 }

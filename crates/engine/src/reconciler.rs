@@ -1,0 +1,79 @@
+//! The reconciler: takes over what lost workers held, so that a killed process's messages move on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use angaros_domain::Timestamp;
+use angaros_domain::attempt::{Class, Outcome, Report, decide_lost};
+use angaros_service::{ClaimedLease, Finished, RescueParams, Result};
+
+use crate::Shared;
+
+/// How often it looks for lost leases.
+const LOOK: Duration = Duration::from_secs(5);
+/// Lost leases that one transaction takes over.
+const LEASES_MAX: usize = 20;
+
+/// Takes back every lease there is. Only for a process that owns its database, before it claims anything.
+pub(crate) async fn take_back(shared: &Shared) -> Result<()> {
+    loop {
+        match rescue(shared, Timestamp::MAX).await? {
+            0 => return Ok(()),
+            rescued => tracing::info!(rescued, "took back what was in flight when the process ended"),
+        }
+    }
+}
+
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let clock = shared.service.clock();
+    while !shared.stopping.is_cancelled() {
+        match rescue(&shared, clock.now()).await {
+            Ok(0) => {}
+            Ok(rescued) => {
+                tracing::info!(rescued, "took over from lost workers");
+                continue;
+            }
+            Err(error) => tracing::warn!(%error, "taking over from lost workers failed and is tried again"),
+        }
+        let look = LOOK.mul_f64(0.8 + clock.random() * 0.4);
+        tokio::select! {
+            () = shared.stopping.cancelled() => {}
+            () = tokio::time::sleep(look) => {}
+        }
+    }
+}
+
+/// Takes over some lost leases and decides about what they held. Answers how much that was.
+async fn rescue(shared: &Shared, ended_before: Timestamp) -> Result<usize> {
+    let clock = shared.service.clock();
+    let params = RescueParams {
+        ended_before,
+        worker: shared.settings.worker.clone(),
+        lease: clock.new_lease_id(),
+        until: clock.now().plus_seconds(shared.settings.lease_seconds),
+        leases_max: LEASES_MAX,
+    };
+    let Some(lease) = shared.service.rescue(params).await? else { return Ok(0) };
+    let rescued = lease.claims.len();
+    shared.service.settle(verdicts(shared, lease)).await?;
+    Ok(rescued)
+}
+
+fn verdicts(shared: &Shared, lease: ClaimedLease) -> Vec<Finished> {
+    let now = shared.service.clock().now();
+    let verdict = |claim: angaros_service::Claim| {
+        let channel = claim.notification.channel;
+        let provider = shared.registry.route(channel).first().map_or("", |provider| provider.name());
+        let report = Report {
+            provider: provider.to_owned(),
+            claimed_at: lease.claimed_at,
+            started_at: lease.claimed_at,
+            duration_millis: now.millis_since(lease.claimed_at),
+            outcome: Outcome::new(Class::Ambiguous, "the worker was lost before it reported"),
+        };
+        let policy = &shared.settings.channels[channel.index()].retry;
+        let change = decide_lost(&claim.notification, report, policy, now);
+        Finished { lease: lease.id, slot: claim.slot, notification: claim.notification, change }
+    };
+    lease.claims.into_iter().map(verdict).collect()
+}
