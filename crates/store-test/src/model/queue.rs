@@ -11,7 +11,7 @@ use angaros_store::{
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use super::state::{Lease, Logged, Place, Row, State};
+use super::state::{Lease, Place, Row, State};
 
 #[async_trait]
 impl Queue for MemoryStore {
@@ -135,7 +135,7 @@ impl State {
             self.batches.insert((batch.tenant, batch.id), batch);
         }
         for notification in submission.notifications {
-            self.log.push(Logged { event: notification.created_event(), creation: true });
+            self.log.push(notification.created_event());
             let place = notification.due_at().map_or(Place::Lane, Place::Deferred);
             let before = self.slots.insert(notification.id, self.rows.len());
             assert_eq!(before, None, "ids are unique");

@@ -77,7 +77,6 @@ impl Reader for MemoryStore {
             .state()
             .log
             .iter()
-            .map(|logged| &logged.event)
             .filter(|e| e.tenant == tenant && e.message_id.as_deref() == Some(message_id))
             .filter(|e| is_told(filter, e) && beyond(e))
             .cloned()
@@ -116,11 +115,13 @@ impl Reader for MemoryStore {
         let state = self.state();
         let mut stats = Stats::default();
         let mut depths: BTreeMap<Lane, u64> = BTreeMap::new();
+        let minute_ago = now.plus_seconds(-60);
         for row in state.rows.iter().filter(|row| tenant.is_none_or(|t| row.notification.tenant == t)) {
+            let created = row.notification.created_at;
+            stats.created_last_minute += u64::from(created > minute_ago);
             match row.place {
                 Place::Lane => {
                     *depths.entry(row.notification.lane()).or_default() += 1;
-                    let created = row.notification.created_at;
                     stats.oldest_queued =
                         Some(stats.oldest_queued.map_or(created, |oldest| oldest.min(created)));
                 }
@@ -132,23 +133,13 @@ impl Reader for MemoryStore {
         stats.depths = depths.into_iter().map(|(lane, depth)| LaneDepth { lane, depth }).collect();
 
         for status in Status::ALL {
-            let entered_by_creation = matches!(status, Status::Pending | Status::Queued);
-            let since = |at: Timestamp| {
-                let entered = state.log.iter().filter(|logged| {
-                    logged.event.name == status.as_str()
-                        && tenant.is_none_or(|t| logged.event.tenant == t)
-                        && (logged.creation || !entered_by_creation)
-                        && logged.event.received_at > at
-                });
-                entered.count() as u64
+            let entered = |since: Timestamp| {
+                let own = state.log.iter().filter(|e| tenant.is_none_or(|t| e.tenant == t));
+                own.filter(|e| e.name == status.as_str() && e.received_at > since).count() as u64
             };
-            let activity = Activity {
-                status,
-                last_minute: since(now.plus_seconds(-60)),
-                last_hour: since(now.plus_seconds(-3600)),
-            };
-            if activity.last_hour > 0 {
-                stats.activity.push(activity);
+            let (last_minute, last_hour) = (entered(minute_ago), entered(now.plus_seconds(-3600)));
+            if last_hour > 0 {
+                stats.activity.push(Activity { status, last_minute, last_hour });
             }
         }
         Ok(stats)

@@ -53,14 +53,6 @@ pub(crate) struct Lease {
     pub(crate) until: Timestamp,
 }
 
-/// An event in the log; its position is its index, counted from 1.
-#[derive(Debug, Clone)]
-pub(crate) struct Logged {
-    pub(crate) event: Event,
-    /// Whether it tells of a creation. A promotion to `queued` does not.
-    pub(crate) creation: bool,
-}
-
 /// Everything.
 pub(crate) struct State {
     /// Notifications in the order of insertion. The index is the slot, and rows are never removed.
@@ -68,7 +60,8 @@ pub(crate) struct State {
     /// Slots by id: the ids are in the order of creation.
     pub(crate) slots: BTreeMap<NotificationId, usize>,
     pub(crate) leases: BTreeMap<LeaseId, Lease>,
-    pub(crate) log: Vec<Logged>,
+    /// Events in the order of appending. The position is the index, counted from 1.
+    pub(crate) log: Vec<Event>,
     pub(crate) batches: BTreeMap<(TenantId, BatchId), Batch>,
     pub(crate) keys_used: HashMap<(TenantId, IdempotencyKey), (Idempotent, Fingerprint)>,
     pub(crate) templates: BTreeMap<(TenantId, TemplateId), Template>,
@@ -127,7 +120,7 @@ impl State {
 
     /// Writes events to the log; where they end.
     pub(crate) fn append(&mut self, events: Vec<Event>) -> Position {
-        self.log.extend(events.into_iter().map(|event| Logged { event, creation: false }));
+        self.log.extend(events);
         self.log_end()
     }
 

@@ -1,8 +1,20 @@
 //! The suite: one file per topic, one function per promise.
 
+mod cancel;
+mod catalog;
 mod claim;
+mod lease;
+mod list;
+mod promote;
 mod race;
+mod read;
+mod redrive;
+mod sent;
+mod settle;
+mod stats;
 mod submit;
+mod tenants;
+mod timeline;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,7 +54,23 @@ macro_rules! checks {
 }
 use checks;
 
-const TOPICS: &[&[Check]] = &[submit::CHECKS, claim::CHECKS, race::CHECKS];
+const TOPICS: &[&[Check]] = &[
+    submit::CHECKS,
+    claim::CHECKS,
+    settle::CHECKS,
+    lease::CHECKS,
+    promote::CHECKS,
+    cancel::CHECKS,
+    redrive::CHECKS,
+    read::CHECKS,
+    list::CHECKS,
+    timeline::CHECKS,
+    sent::CHECKS,
+    stats::CHECKS,
+    catalog::CHECKS,
+    tenants::CHECKS,
+    race::CHECKS,
+];
 
 /// Runs every check of the suite on a store of its own.
 ///
