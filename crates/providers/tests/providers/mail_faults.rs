@@ -88,19 +88,21 @@ async fn silence_before_the_message_means_it_was_not_sent() {
 }
 
 #[tokio::test]
-async fn after_silence_the_next_message_does_not_read_the_late_answer() {
+async fn a_late_answer_is_not_taken_for_that_to_the_next_message() {
     let server = MailServer::start(Setup::default()).await;
     let smtp = smtp(&format!("smtp://127.0.0.1:{}", server.port()), |s| s.timeout_seconds = 5);
     let notification = notification(Channel::Email, "to@example.net");
-    server.fail(".", Fault::Hang);
+    server.fail(".", Fault::Late);
     let (outcome, took) = send_and_wait_in_vain(&smtp, &notification, &server.holds).await;
     assert_eq!(outcome.class, Class::Ambiguous);
     assert!((Duration::from_secs(5)..Duration::from_secs(6)).contains(&took), "{took:?}");
 
     tokio::time::resume();
     server.recover();
-    assert_eq!(send(&smtp, &notification).await.class, Class::Accepted);
-    assert_eq!((server.connections(), server.delivered().len()), (2, 1));
+    server.release.notify_one();
+    server.fail("RCPT", Fault::Reply("550 5.1.1 no such user"));
+    assert_eq!(send(&smtp, &notification).await.detail, "SMTP 550: 5.1.1 no such user");
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]
@@ -121,7 +123,7 @@ async fn an_idle_connection_is_closed_with_a_goodbye() {
     let (smtp, notification) = (plain(&server), notification(Channel::Email, "to@example.net"));
     send(&smtp, &notification).await;
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(31)).await;
+    server.parted.notified().await;
     tokio::time::resume();
     send(&smtp, &notification).await;
     assert_eq!(server.connections(), 2, "the old one is not used any more");

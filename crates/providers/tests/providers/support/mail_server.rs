@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     Reply(&'static str),
     /// None, and the connection stays open.
     Hang,
+    /// The usual one, once the test says so.
+    Late,
     /// None, and the connection is closed.
     Drop,
 }
@@ -57,16 +59,21 @@ pub(crate) struct MailServer {
     address: SocketAddr,
     setup: Setup,
     seen: Arc<Mutex<Seen>>,
-    /// Told once for each [`Fault::Hang`].
+    /// Told once for each [`Fault::Hang`] and [`Fault::Late`].
     pub(crate) holds: Arc<Notify>,
+    /// Ends a [`Fault::Late`].
+    pub(crate) release: Arc<Notify>,
+    /// Told once for each `QUIT`.
+    pub(crate) parted: Arc<Notify>,
 }
 
 impl MailServer {
     pub(crate) async fn start(setup: Setup) -> MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (seen, holds) = (Arc::default(), Arc::new(Notify::new()));
-        let server = MailServer { address, setup, seen, holds };
+        let notify = || Arc::new(Notify::new());
+        let (seen, holds, release, parted) = (Arc::default(), notify(), notify(), notify());
+        let server = MailServer { address, setup, seen, holds, release, parted };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -176,6 +183,7 @@ impl MailServer {
                     self.answer(&mut stream, ".", "250 2.0.0 Ok: queued as F00").await
                 }
                 "QUIT" => {
+                    self.parted.notify_one();
                     let _ = stream.write_all(b"221 bye\r\n").await;
                     return None;
                 }
@@ -216,6 +224,11 @@ impl MailServer {
             None => reply,
             Some(Fault::Reply(other)) => other,
             Some(Fault::Drop) => return false,
+            Some(Fault::Late) => {
+                self.holds.notify_one();
+                self.release.notified().await;
+                reply
+            }
             Some(Fault::Hang) => {
                 self.holds.notify_one();
                 std::future::pending().await
