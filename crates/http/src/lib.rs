@@ -1,1 +1,77 @@
 //! What people and programs talk to: the HTTP API.
+//!
+//! Requests are taken apart and checked for form here, and handed to [`angaros_service`]; what it answers is written as
+//! JSON, what it refuses as a problem document (RFC 9457). Nothing here decides about notifications, and nothing here
+//! knows how they are stored or sent.
+//!
+//! A request passes, from the outside in: [`correlation`] (correlation id, log span, metrics, headers that every answer
+//! carries, and the rendering of problems), [`deadline`] (one time limit for body and answer), a net for panics, its
+//! route, and the route's extractors: first [`auth`], last the body.
+
+mod auth;
+mod correlation;
+mod deadline;
+mod docs;
+mod dropin;
+mod dto;
+mod error;
+mod extract;
+mod idempotency;
+mod openapi;
+mod pagination;
+mod problems;
+mod routes;
+mod server;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use angaros_service::Service;
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use openapi::document as openapi;
+pub use server::{Server, serve};
+
+/// Writes the Prometheus text of `GET /metrics`.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// How the API behaves.
+#[derive(Clone)]
+pub struct Api {
+    /// The largest request body, in bytes; a larger one gets 413.
+    pub body_bytes_max: usize,
+    /// How long a request may take, its body included: 408 while the body is read, 503 after that.
+    pub request_timeout: Duration,
+    /// Refuse calls without a key even while no key exists.
+    pub require_keys: bool,
+    /// Writes the Prometheus text.
+    pub metrics_text: MetricsText,
+    /// Cancelled when the process begins to shut down: from then on it is not ready.
+    pub stopping: CancellationToken,
+}
+
+/// What every route can reach.
+pub(crate) struct App {
+    pub(crate) service: Arc<Service>,
+    pub(crate) api: Api,
+    pub(crate) written: openapi::Written,
+}
+
+pub(crate) type AppState = Arc<App>;
+
+/// The whole HTTP surface, ready to be served.
+pub fn router(service: Arc<Service>, api: Api) -> Router {
+    let (routes, document) = openapi::routes().split_for_parts();
+    let app = Arc::new(App { service, api, written: openapi::Written::new(&document) });
+    routes
+        .merge(dropin::routes())
+        .merge(docs::files())
+        .fallback(routes::unknown)
+        .method_not_allowed_fallback(routes::wrong_method)
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| error::panicked(&*panic)))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), correlation::observe))
+        .with_state(app)
+}

@@ -1,0 +1,113 @@
+//! Who calls, and whether they may.
+//!
+//! A route names what it needs by the type of its first argument: `Authorized<CanSend>`. Because the extractor runs
+//! before the body is read, a caller without a key can not make us read one.
+
+use std::marker::PhantomData;
+
+use angaros_domain::TenantId;
+use angaros_domain::api_key::{Scope, Token};
+use angaros_domain::correlation::Correlation;
+use angaros_service::{Access, Caller};
+use axum::extract::FromRequestParts;
+use http::header::{AUTHORIZATION, HeaderName, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+
+use crate::error::Problem;
+use crate::{AppState, problems};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What a route asks of a key: one of these scopes.
+pub(crate) trait Need {
+    /// Any one of them is enough; `admin` always is.
+    const ANY_OF: &'static [Scope];
+}
+
+/// To send, take back, send again, and change templates.
+pub(crate) struct CanSend;
+/// To see everything of the tenant.
+pub(crate) struct CanRead;
+/// To see what a sender made: notifications, batches and templates.
+pub(crate) struct CanFollow;
+/// To run the cluster.
+pub(crate) struct CanAdminister;
+
+impl Need for CanSend {
+    const ANY_OF: &'static [Scope] = &[Scope::Send];
+}
+impl Need for CanRead {
+    const ANY_OF: &'static [Scope] = &[Scope::Read];
+}
+impl Need for CanFollow {
+    const ANY_OF: &'static [Scope] = &[Scope::Read, Scope::Send];
+}
+impl Need for CanAdminister {
+    const ANY_OF: &'static [Scope] = &[Scope::Admin];
+}
+
+/// A caller who may do what `N` stands for.
+pub(crate) struct Authorized<N> {
+    /// For whom, and what ties the call together.
+    pub(crate) caller: Caller,
+    need: PhantomData<N>,
+}
+
+impl<N> Authorized<N> {
+    /// The tenant that the call is for.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.caller.tenant
+    }
+}
+
+impl<N: Need> FromRequestParts<AppState> for Authorized<N> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Authorized<N>, Problem> {
+        let secret = secret(&parts.headers);
+        let token = secret.and_then(Token::parse);
+        let tenant = match app.service.access(token.as_ref()).await? {
+            Access::Open if !app.api.require_keys => TenantId::DEFAULT,
+            Access::Open => {
+                return Err(unauthorized("This service takes only calls with a key, and none was made yet."));
+            }
+            Access::Denied if secret.is_none() => {
+                return Err(unauthorized("The call carries no key."));
+            }
+            Access::Denied => return Err(unauthorized("The key is unknown or revoked.")),
+            Access::Key(key) if N::ANY_OF.iter().any(|scope| key.allows(*scope)) => key.tenant,
+            Access::Key(_) => return Err(forbidden(N::ANY_OF)),
+        };
+        let correlation = parts.extensions.get::<Correlation>().cloned();
+        let correlation = correlation.ok_or_else(|| Problem::internal("a request without correlation"))?;
+        Ok(Authorized { caller: Caller { tenant, correlation }, need: PhantomData })
+    }
+}
+
+/// The text that should be a token. `X-API-Key` goes first: whoever sends both may have the other from a proxy.
+fn secret(headers: &HeaderMap) -> Option<&str> {
+    if let Some(key) = headers.get(API_KEY) {
+        return key.to_str().ok();
+    }
+    let (scheme, rest) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+}
+
+fn unauthorized(detail: &'static str) -> Problem {
+    let challenge = HeaderValue::from_static("Bearer realm=\"angaros\"");
+    Problem::new(problems::UNAUTHORIZED, detail).with_header(WWW_AUTHENTICATE, challenge)
+}
+
+fn forbidden(any_of: &[Scope]) -> Problem {
+    let names: Vec<&str> = any_of.iter().map(|scope| scope.as_str()).collect();
+    let problem = Problem::new(
+        problems::FORBIDDEN,
+        format!("The call needs a key with the scope {}.", names.join(" or ")),
+    );
+    let challenge = format!("Bearer realm=\"angaros\", error=\"insufficient_scope\", scope=\"{}\"", names[0]);
+    match HeaderValue::try_from(challenge) {
+        Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+        Err(_) => problem,
+    }
+}

@@ -1,0 +1,96 @@
+//! Numbers for people and scripts.
+
+use std::collections::BTreeMap;
+
+use angaros_domain::{Channel, Priority, Status, Timestamp};
+use angaros_service::{Activity, Stats};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How the service is doing for the caller's tenant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Metrics)]
+pub(crate) struct MetricsBody {
+    /// Notifications stored in the last minute.
+    created_per_minute: u64,
+    /// Notifications delivered in the last minute.
+    delivered_per_minute: u64,
+    /// Notifications given up in the last minute.
+    failed_per_minute: u64,
+    /// Notifications that are ready and wait for a worker.
+    queue_depth: QueueDepth,
+    /// Scheduled and retrying notifications, which wait for their time.
+    deferred: u64,
+    /// Notifications that workers hold right now.
+    in_flight: u64,
+    /// `delivered / (delivered + failed)` over the last hour; null if there were none of either.
+    #[schema(minimum = 0.0, maximum = 1.0)]
+    success_rate: Option<f64>,
+    /// How long ago the notification that has waited longest was created, in seconds; null if none waits.
+    oldest_queued_seconds: Option<f64>,
+    /// The state of each provider's circuit breaker; empty as long as there are none.
+    #[schema(value_type = Vec<Object>)]
+    breakers: [(); 0],
+}
+
+/// How many notifications wait.
+#[derive(Debug, Serialize, ToSchema)]
+struct QueueDepth {
+    /// All of them.
+    total: u64,
+    /// Each channel by its name.
+    #[schema(value_type = BTreeMap<String, ChannelDepth>)]
+    channels: BTreeMap<Channel, ChannelDepth>,
+}
+
+/// How many notifications wait on a channel.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct ChannelDepth {
+    /// All of them.
+    total: u64,
+    /// Of priority `high`.
+    high: u64,
+    /// Of priority `normal`.
+    normal: u64,
+    /// Of priority `low`.
+    low: u64,
+}
+
+impl MetricsBody {
+    /// From what the store counted at `now`.
+    pub(crate) fn new(stats: &Stats, now: Timestamp) -> MetricsBody {
+        let entered = |status: Status| stats.activity.iter().find(move |activity| activity.status == status);
+        let last_minute = |status| entered(status).map_or(0, |activity: &Activity| activity.last_minute);
+        let last_hour = |status| entered(status).map_or(0, |activity: &Activity| activity.last_hour);
+        let (delivered, failed) = (last_hour(Status::Delivered), last_hour(Status::Failed));
+        let waited = |since: Timestamp| now.millis_since(since).max(0) as f64 / 1000.0;
+        MetricsBody {
+            created_per_minute: stats.created_last_minute,
+            delivered_per_minute: last_minute(Status::Delivered),
+            failed_per_minute: last_minute(Status::Failed),
+            queue_depth: QueueDepth::new(stats),
+            deferred: stats.deferred,
+            in_flight: stats.in_flight,
+            success_rate: (delivered + failed > 0).then(|| delivered as f64 / (delivered + failed) as f64),
+            oldest_queued_seconds: stats.oldest_queued.map(waited),
+            breakers: [],
+        }
+    }
+}
+
+impl QueueDepth {
+    fn new(stats: &Stats) -> QueueDepth {
+        let mut channels: BTreeMap<Channel, ChannelDepth> =
+            Channel::ALL.into_iter().map(|channel| (channel, ChannelDepth::default())).collect();
+        for waiting in &stats.depths {
+            let channel = channels.entry(waiting.lane.channel).or_default();
+            channel.total += waiting.depth;
+            *match waiting.lane.priority {
+                Priority::High => &mut channel.high,
+                Priority::Normal => &mut channel.normal,
+                Priority::Low => &mut channel.low,
+            } += waiting.depth;
+        }
+        QueueDepth { total: channels.values().map(|channel| channel.total).sum(), channels }
+    }
+}

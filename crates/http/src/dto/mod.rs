@@ -1,0 +1,16 @@
+//! Bodies of requests and answers, exactly as they stand on the wire.
+//!
+//! Requests refuse unknown fields. Answers always have all of their keys; what is absent is null.
+
+pub(crate) mod batch;
+pub(crate) mod event;
+pub(crate) mod health;
+pub(crate) mod message;
+pub(crate) mod metrics;
+pub(crate) mod notification;
+pub(crate) mod problem;
+pub(crate) mod redrive;
+pub(crate) mod schema;
+pub(crate) mod template;
+pub(crate) mod trace;
+pub(crate) mod worker;

@@ -1,0 +1,62 @@
+//! Schemas of types that the domain owns. They are made from the domain's own lists, so that they can not drift.
+
+use angaros_domain::{Channel, FailureReason, Priority, Status};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! name_schemas {
+    ($($schema:ident = $name:literal: $of:ident $about:literal;)*) => {$(
+        #[doc = $about]
+        pub(crate) struct $schema;
+
+        impl PartialSchema for $schema {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::new(Type::String))
+                    .enum_values(Some($of::ALL.map(|value| value.as_str())))
+                    .description(Some($about))
+                    .build()
+                    .into()
+            }
+        }
+
+        impl ToSchema for $schema {
+            fn name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+        }
+    )*};
+}
+
+name_schemas! {
+    ChannelName = "Channel": Channel "The way a notification travels.";
+    StatusName = "Status": Status "Where a notification stands. It is in exactly one of these.";
+    PriorityName = "Priority": Priority "How urgent a notification is. Lanes share a channel's capacity 6:3:1.";
+    FailureReasonName = "FailureReason": FailureReason "Why a notification was given up.";
+}
+
+/// A point in time in a request.
+pub(crate) struct TimeInput;
+
+impl PartialSchema for TimeInput {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+        let seconds = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::Integer))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(0));
+        let either = OneOfBuilder::new().item(text).item(seconds).description(Some(
+            "A point in time: RFC 3339 with any offset, or whole seconds since 1970-01-01.",
+        ));
+        RefOr::T(Schema::OneOf(either.build()))
+    }
+}
+
+impl ToSchema for TimeInput {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "TimeInput".into()
+    }
+}

@@ -1,0 +1,60 @@
+//! The worker.
+
+use std::collections::BTreeMap;
+
+use angaros_domain::{Channel, Timestamp};
+use angaros_service::Pauses;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::schema::ChannelName;
+
+/// Which channels to start or stop.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerRequest {
+    /// Only this one. Default: all of them.
+    #[schema(value_type = Option<ChannelName>)]
+    channel: Option<Channel>,
+}
+
+impl WorkerRequest {
+    /// The channels that are meant.
+    pub(crate) fn channels(&self) -> Vec<Channel> {
+        self.channel.map_or_else(|| Channel::ALL.to_vec(), |channel| vec![channel])
+    }
+}
+
+/// Which channels send.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Worker)]
+pub(crate) struct WorkerBody {
+    /// Each channel by its name.
+    #[schema(value_type = BTreeMap<String, ChannelState>)]
+    channels: BTreeMap<Channel, ChannelState>,
+    /// Whether any channel sends.
+    running: bool,
+}
+
+/// Whether a channel sends.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChannelState {
+    /// Whether it does.
+    running: bool,
+    /// Since when it does not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    paused_since: Option<Timestamp>,
+}
+
+impl From<Pauses> for WorkerBody {
+    fn from(pauses: Pauses) -> WorkerBody {
+        let state = |channel: Channel| {
+            let paused_since = pauses.channels.get(&channel).copied();
+            (channel, ChannelState { running: paused_since.is_none(), paused_since })
+        };
+        WorkerBody {
+            channels: Channel::ALL.into_iter().map(state).collect(),
+            running: Channel::ALL.into_iter().any(|channel| pauses.is_running(channel)),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Taking requests apart: bodies, query strings and path segments, each refused with a problem that says where.
+//!
+//! axum's own extractors answer in plain text and let through what serde lets through: unknown parameters, repeated
+//! keys, arrays in place of objects. These do not.
+
+mod body;
+mod fault;
+mod json;
+mod path;
+mod query;
+mod strict;
+
+pub(crate) use json::{Json, OptionalJson};
+pub(crate) use path::Id;
+pub(crate) use query::{Query, Time};
+pub(crate) use strict::{Object, StrictMap};

@@ -1,0 +1,21 @@
+//! Path segments.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+
+use crate::AppState;
+use crate::error::Problem;
+
+/// The one variable segment of a path. What can not be an id names nothing that exists: 404.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<T: FromStr> FromRequestParts<AppState> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Id<T>, Problem> {
+        let text = Path::<String>::from_request_parts(parts, app).await;
+        text.ok().and_then(|Path(text)| text.parse().ok()).map(Id).ok_or_else(Problem::not_found)
+    }
+}

@@ -1,0 +1,283 @@
+//! The OpenAPI document: made from the routes and types themselves, so that it can not drift.
+//!
+//! A route is registered here once, for the router and for the document. What many operations have in common is said
+//! once: the problems that they share as sets, the headers and the required keys as one pass over the whole document.
+
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, OpenApi as Document, Ref, RefOr, Response as ResponseDoc, ResponseBuilder,
+    Schema,
+};
+use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::dto::problem::ProblemBody;
+use crate::problems::Kind;
+use crate::routes::{BASE, health, messages, metrics, notifications, prometheus, templates, worker};
+use crate::{AppState, docs, problems};
+
+/// The groups that operations are shown in.
+pub(crate) mod tag {
+    /// Sending.
+    pub(crate) const NOTIFICATIONS: &str = "Notifications";
+    /// Stored texts.
+    pub(crate) const TEMPLATES: &str = "Templates";
+    /// What was sent, and what came of it.
+    pub(crate) const MESSAGES: &str = "Messages";
+    /// Pausing and resuming.
+    pub(crate) const WORKER: &str = "Worker";
+    /// Health, numbers and documents.
+    pub(crate) const SERVICE: &str = "Service";
+}
+
+macro_rules! problem_sets {
+    ($($(#[$doc:meta])* $set:ident = [$($kind:ident),* $(,)?];)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $set;
+
+        impl IntoResponses for $set {
+            fn responses() -> BTreeMap<String, RefOr<ResponseDoc>> {
+                responses(&[$(problems::$kind),*])
+            }
+        }
+    )*};
+}
+
+problem_sets! {
+    /// What every operation that needs a key may answer.
+    Guarded = [UNAUTHORIZED, FORBIDDEN, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT];
+    /// What every operation with a body may answer.
+    WithBody = [
+        MALFORMED_JSON, INVALID_REQUEST, INVALID_HEADER, UNREADABLE_BODY, REQUEST_TIMEOUT, BODY_TOO_LARGE,
+        UNSUPPORTED_MEDIA_TYPE,
+    ];
+    /// What every list may answer.
+    WithQuery = [INVALID_PARAMETER, INVALID_CURSOR];
+    /// What every operation on one thing may answer.
+    Unknown = [NOT_FOUND];
+    /// What operations with an idempotency key may answer.
+    Conflicting = [IDEMPOTENCY_CONFLICT];
+    /// What steps of the status machine may answer.
+    WrongStatus = [INVALID_TRANSITION];
+    /// What storing a template may answer.
+    NameTaken = [NAME_TAKEN];
+    /// What rendering may answer.
+    Unfit = [UNPROCESSABLE];
+    /// What readiness may answer.
+    NotReady = [NOT_READY];
+}
+
+/// One response a status, which lists the kinds of problems that it stands for.
+fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
+    let mut descriptions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for kind in kinds {
+        let line = format!("`{}`: {}.", kind.slug, kind.title);
+        descriptions.entry(kind.status.as_str().to_owned()).or_default().push(line);
+    }
+    let document = |lines: Vec<String>| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new().description(lines.join(" "));
+        RefOr::T(response.content("application/problem+json", content).build())
+    };
+    descriptions.into_iter().map(|(status, lines)| (status, document(lines))).collect()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Angaros",
+        description = "A self-hosted messaging engine: notifications by SMS, e-mail, push and webhook, with retries, \
+                       a trace of everything that happened, and nothing lost.\n\n\
+                       Every error is a problem document (RFC 9457); its `type` leads to a page that explains it. \
+                       Times are answered in RFC 3339, UTC, with milliseconds. Unknown fields and parameters are \
+                       refused. Calls need a key as soon as the service has one.\n\n\
+                       `/messages`, `/messages/{message_id}/timeline`, `/start`, `/stop`, `/docs/index.html` and \
+                       `/docs/openapi.yaml` are other names of routes below.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = tag::NOTIFICATIONS, description = "Send, follow, take back and send again."),
+        (name = tag::TEMPLATES, description = "Texts with variables."),
+        (name = tag::MESSAGES, description = "What was sent, and what came of it."),
+        (name = tag::WORKER, description = "Pause and resume sending."),
+        (name = tag::SERVICE, description = "Health, numbers and documents.")
+    ),
+    components(schemas(ProblemBody)),
+    security(("api_key" = []), ("bearer" = [])),
+    modifiers(&Keys)
+)]
+struct Base;
+
+/// How callers show their key.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let description = "A key, as `angaros keys create` showed it.";
+        components.add_security_scheme(
+            "api_key",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("X-API-Key", description))),
+        );
+        components.add_security_scheme(
+            "bearer",
+            SecurityScheme::Http(
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build(),
+            ),
+        );
+    }
+}
+
+/// Every route that the document describes.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    let api = OpenApiRouter::new()
+        .routes(routes!(notifications::create::create, notifications::list::list))
+        .routes(routes!(notifications::get::get))
+        .routes(routes!(notifications::cancel::cancel))
+        .routes(routes!(notifications::trace::trace))
+        .routes(routes!(notifications::retry::retry))
+        .routes(routes!(notifications::retry::retry_many))
+        .routes(routes!(notifications::batch::create))
+        .routes(routes!(notifications::batch::get))
+        .routes(routes!(templates::create, templates::list))
+        .routes(routes!(templates::get, templates::update, templates::delete))
+        .routes(routes!(templates::preview))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::timeline))
+        .routes(routes!(worker::get))
+        .routes(routes!(worker::start))
+        .routes(routes!(worker::stop))
+        .routes(routes!(metrics::get));
+    let mut all = OpenApiRouter::with_openapi(Base::openapi())
+        .nest(BASE, api)
+        .routes(routes!(prometheus::get))
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::ready))
+        .routes(routes!(problems::list))
+        .routes(routes!(problems::get))
+        .routes(routes!(json))
+        .routes(routes!(yaml))
+        .routes(routes!(docs::page));
+    complete(all.get_openapi_mut());
+    all
+}
+
+/// The document, for tools that want it without a running service.
+pub fn document() -> Document {
+    routes().into_openapi()
+}
+
+/// What the parameter and the header of the correlation id are called in the document.
+const CORRELATION: &str = "CorrelationId";
+
+/// Says what holds for every operation and every answer.
+fn complete(document: &mut Document) {
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            correlate(operation);
+        }
+    }
+    let components = document.components.get_or_insert_default();
+    correlation_components(components);
+    for (name, schema) in &mut components.schemas {
+        // Answers always have all of their keys. Problems and their faults have those that apply.
+        if let RefOr::T(Schema::Object(object)) = schema
+            && !(name.ends_with("Request") || name == "Problem" || name == "Fault")
+        {
+            object.required = object.properties.keys().cloned().collect();
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+/// The correlation id that every request may bring, and every answer carries.
+fn correlate(operation: &mut Operation) {
+    let parameter = Ref::new(format!("#/components/parameters/{CORRELATION}"));
+    operation.parameters.get_or_insert_default().push(RefOr::Ref(parameter));
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let header = Ref::new(format!("#/components/headers/{CORRELATION}"));
+            response.headers.insert("X-Correlation-ID".to_owned(), RefOr::Ref(header));
+        }
+    }
+}
+
+fn correlation_components(components: &mut Components) {
+    let text = ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .min_length(Some(1))
+        .max_length(Some(128))
+        .pattern(Some("^[!-~]+$"))
+        .build();
+    let parameter = ParameterBuilder::new()
+        .name("X-Correlation-ID")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("Ties the request to everything that follows from it. Default: a fresh one."))
+        .schema(Some(text.clone()));
+    let header = HeaderBuilder::new()
+        .description(Some("The correlation id of the request: the caller's, or a fresh one."))
+        .schema(Some(text));
+    components.parameters.insert(CORRELATION.to_owned(), RefOr::T(parameter.build()));
+    components.headers.insert(CORRELATION.to_owned(), RefOr::T(header.build()));
+}
+
+/// The document as it is served. Written once.
+pub(crate) struct Written {
+    json: Bytes,
+    yaml: Bytes,
+}
+
+impl Written {
+    /// Writes the document in both forms.
+    pub(crate) fn new(document: &Document) -> Written {
+        // Both forms always exist: the document is made of strings, numbers, lists and string-keyed maps.
+        Written {
+            json: serde_json::to_vec(document).unwrap_or_default().into(),
+            yaml: document.to_yaml().unwrap_or_default().into(),
+        }
+    }
+}
+
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi_json",
+    tag = tag::SERVICE,
+    summary = "This document as JSON",
+    description = "The OpenAPI 3.1 document of this API.",
+    responses((status = 200, description = "The document.", body = Object, content_type = "application/json")),
+    security(())
+)]
+pub(crate) async fn json(State(app): State<AppState>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], app.written.json.clone()).into_response()
+}
+
+#[utoipa::path(
+    get,
+    path = "/openapi.yaml",
+    operation_id = "openapi_yaml",
+    tag = tag::SERVICE,
+    summary = "This document as YAML",
+    description = "The OpenAPI 3.1 document of this API.",
+    responses((status = 200, description = "The document.", body = String, content_type = "application/yaml")),
+    security(())
+)]
+pub(crate) async fn yaml(State(app): State<AppState>) -> Response {
+    ([(CONTENT_TYPE, "application/yaml")], app.written.yaml.clone()).into_response()
+}

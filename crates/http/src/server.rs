@@ -1,0 +1,167 @@
+//! Serving connections: HTTP/1.1 and HTTP/2 (prior knowledge), bounded in number and in patience, with a graceful end.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// The pause after a failed accept: the process is out of file descriptors, and trying at once would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often an HTTP/2 connection is asked whether it still lives.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Requests that one HTTP/2 connection may have open at once.
+const STREAMS_MAX: u32 = 256;
+/// The largest head of an HTTP/2 request, in bytes.
+const HEADER_BYTES_MAX: u32 = 32 * 1024;
+
+/// How connections are treated.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Connections that may be open at once; more wait in the kernel's queue.
+    pub connections_max: usize,
+    /// How long a client may take to send the head of a request.
+    pub header_timeout: Duration,
+    /// How long requests under way may take to finish once the end has begun.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            connections_max: 10_000,
+            header_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Serves until `stop` is cancelled, then lets requests under way finish. Answers how many connections had to be cut
+/// because they did not finish in time.
+pub async fn serve(listener: TcpListener, router: Router, server: Server, stop: CancellationToken) -> usize {
+    let graceful = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(server.connections_max));
+    let cut = CancellationToken::new();
+    let builder = Arc::new(builder(&server));
+    while let Some((stream, slot)) = next_connection(&listener, &slots, &stop).await {
+        let connection = Connection {
+            builder: Arc::clone(&builder),
+            router: router.clone(),
+            patience: server.header_timeout,
+            watcher: graceful.watcher(),
+            slot,
+        };
+        let cut = cut.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection.run(stream) => {}
+                () = cut.cancelled() => {}
+            }
+        });
+    }
+    drop(listener);
+    let open = Arc::clone(&slots);
+    tokio::select! {
+        () = graceful.shutdown() => 0,
+        () = tokio::time::sleep(server.shutdown_timeout) => {
+            let left = server.connections_max - open.available_permits();
+            cut.cancel();
+            left
+        }
+    }
+}
+
+fn builder(server: &Server) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(server.header_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX);
+    builder
+}
+
+/// Waits for a free place and then for someone who takes it; `None` once `stop` is cancelled.
+async fn next_connection(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let accept = async {
+        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return Some((stream, slot)),
+                Err(error) if is_the_clients(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "connections can not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        connection = accept => connection,
+    }
+}
+
+/// The client went away between its knock and our answer.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+struct Connection {
+    builder: Arc<Builder<TokioExecutor>>,
+    router: Router,
+    patience: Duration,
+    watcher: Watcher,
+    slot: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        let Connection { builder, router, patience, watcher, slot } = self;
+        // Without it small answers wait for the client's acknowledgement of the one before.
+        drop(stream.set_nodelay(true));
+        let begun = Arc::new(AtomicBool::new(false));
+        let service = {
+            let begun = Arc::clone(&begun);
+            service_fn(move |request: hyper::Request<Incoming>| {
+                begun.store(true, Ordering::Relaxed);
+                router.clone().oneshot(request)
+            })
+        };
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let mut connection = pin!(watcher.watch(connection));
+        // The read time-out of hyper begins once it knows the version of the protocol; until then this one holds.
+        let finished = tokio::select! {
+            finished = &mut connection => finished,
+            () = tokio::time::sleep(patience) => {
+                if !begun.load(Ordering::Relaxed) {
+                    return;
+                }
+                connection.await
+            }
+        };
+        if let Err(error) = finished {
+            tracing::debug!(error, "a connection ended early");
+        }
+        drop(slot);
+    }
+}
