@@ -10,6 +10,8 @@ mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use angaros_store::Position;
+
 pub(crate) use state::State;
 
 /// A store in memory. Clones share what they hold.
@@ -20,6 +22,13 @@ impl MemoryStore {
     /// An empty store, with the default tenant.
     pub fn new() -> MemoryStore {
         MemoryStore::default()
+    }
+
+    /// An empty store whose log goes on after a position, so that its positions can be compared with another store's.
+    pub(crate) fn with_log_after(position: Position) -> MemoryStore {
+        let store = MemoryStore::new();
+        store.state().log_start = position.0;
+        store
     }
 
     /// The state, for the length of one verb: holding it is what makes a verb one transaction.

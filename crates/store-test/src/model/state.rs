@@ -60,8 +60,9 @@ pub(crate) struct State {
     /// Slots by id: the ids are in the order of creation.
     pub(crate) slots: BTreeMap<NotificationId, usize>,
     pub(crate) leases: BTreeMap<LeaseId, Lease>,
-    /// Events in the order of appending. The position is the index, counted from 1.
+    /// Events in the order of appending. The first one's position is one more than `log_start`.
     pub(crate) log: Vec<Event>,
+    pub(crate) log_start: i64,
     pub(crate) batches: BTreeMap<(TenantId, BatchId), Batch>,
     pub(crate) keys_used: HashMap<(TenantId, IdempotencyKey), (Idempotent, Fingerprint)>,
     pub(crate) templates: BTreeMap<(TenantId, TemplateId), Template>,
@@ -78,6 +79,7 @@ impl Default for State {
             slots: BTreeMap::new(),
             leases: BTreeMap::new(),
             log: Vec::new(),
+            log_start: 0,
             batches: BTreeMap::new(),
             keys_used: HashMap::new(),
             templates: BTreeMap::new(),
@@ -126,7 +128,7 @@ impl State {
 
     /// The position of the last event.
     pub(crate) fn log_end(&self) -> Position {
-        Position(self.log.len() as i64)
+        Position(self.log_start + self.log.len() as i64)
     }
 
     /// Changes a notification, moves it, and logs what happened.
