@@ -50,7 +50,8 @@ enum Round {
 /// Waits for free places: at least one, and a while for more if sends are about to finish anyway.
 async fn capacity(shared: &Shared) -> OwnedSemaphorePermit {
     let enough = (shared.settings.concurrency / 4).clamp(1, CLAIM_MAX) as u32;
-    let gathered = tokio::time::timeout(GATHER, Arc::clone(&shared.capacity).acquire_many_owned(enough)).await;
+    let gathered =
+        tokio::time::timeout(GATHER, Arc::clone(&shared.capacity).acquire_many_owned(enough)).await;
     let mut permit = match gathered {
         Ok(Ok(permit)) => permit,
         // The semaphore is never closed, so only the time-out leads here.
@@ -78,8 +79,11 @@ async fn round(
     let Some(claimed) = claim(shared, results, gate, &quotas, &mut places).await? else {
         return Ok(Round::Idle { open });
     };
-    let full: Vec<Lane> =
-        quotas.into_iter().filter(|(lane, quota)| claimed.get(lane) == Some(quota)).map(|(lane, _)| lane).collect();
+    let full: Vec<Lane> = quotas
+        .into_iter()
+        .filter(|(lane, quota)| claimed.get(lane) == Some(quota))
+        .map(|(lane, _)| lane)
+        .collect();
     let rest = gate.rest(&full, places.num_permits(), shared.service.clock().now());
     claim(shared, results, gate, &rest, &mut places).await?;
     Ok(Round::Worked)

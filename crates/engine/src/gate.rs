@@ -53,8 +53,11 @@ impl Gate {
         let mut quotas = Vec::new();
         for (index, lane) in full.iter().enumerate() {
             let same_channel = full[index..].iter().filter(|other| other.channel == lane.channel).count();
-            let taken: usize =
-                quotas.iter().filter(|(l, _): &&(Lane, usize)| l.channel == lane.channel).map(|(_, n)| n).sum();
+            let taken: usize = quotas
+                .iter()
+                .filter(|(l, _): &&(Lane, usize)| l.channel == lane.channel)
+                .map(|(_, n)| n)
+                .sum();
             let tokens = self.tokens(lane.channel, now).saturating_sub(taken);
             let part = left.div_ceil(full.len() - index).min(tokens.div_ceil(same_channel));
             left -= part;
@@ -96,7 +99,9 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
 
     fn gate(rates: [u32; 4]) -> Gate {
-        Gate::new(&rates.map(|rate_per_second| ChannelSettings { retry: RetryPolicy::default(), rate_per_second }))
+        Gate::new(
+            &rates.map(|rate_per_second| ChannelSettings { retry: RetryPolicy::default(), rate_per_second }),
+        )
     }
 
     fn total(quotas: &[(Lane, usize)]) -> usize {

@@ -22,7 +22,12 @@ enum Ended {
 }
 
 /// Makes one attempt and says what is to become of the notification.
-pub(crate) async fn run(shared: Arc<Shared>, lease: LeaseId, claimed_at: Timestamp, claim: Claim) -> Finished {
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    lease: LeaseId,
+    claimed_at: Timestamp,
+    claim: Claim,
+) -> Finished {
     let Claim { slot, notification } = claim;
     let change = attempt(&shared, claimed_at, &notification).await;
     Finished { lease, slot, notification, change }
@@ -42,7 +47,9 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
     let ended = send(shared, &**provider, notification).await;
     let outcome = match &ended {
         Ended::Reported(outcome) => outcome.clone(),
-        Ended::Interrupted => Outcome::new(Class::Ambiguous, "interrupted by a shutdown before the provider answered"),
+        Ended::Interrupted => {
+            Outcome::new(Class::Ambiguous, "interrupted by a shutdown before the provider answered")
+        }
     };
     count(provider.name(), &outcome, stopwatch.elapsed());
     log(notification, provider.name(), &outcome, stopwatch.elapsed());
@@ -56,7 +63,9 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
     let policy = &shared.settings.channels[notification.channel.index()].retry;
     let capabilities = provider.capabilities();
     match ended {
-        Ended::Interrupted if !capabilities.idempotent => decide_lost(notification, report, policy, clock.now()),
+        Ended::Interrupted if !capabilities.idempotent => {
+            decide_lost(notification, report, policy, clock.now())
+        }
         _ => decide(notification, report, capabilities.receipts, policy, clock.now(), clock.random()),
     }
 }
@@ -80,7 +89,8 @@ async fn send(shared: &Shared, provider: &dyn Provider, notification: &Notificat
 fn count(provider: &str, outcome: &Outcome, duration: Duration) {
     let labels = [("provider", provider.to_owned()), ("class", outcome.class.as_str().to_owned())];
     metrics::counter!(metric::ATTEMPTS, &labels).increment(1);
-    metrics::histogram!(metric::ATTEMPT_SECONDS, "provider" => provider.to_owned()).record(duration.as_secs_f64());
+    metrics::histogram!(metric::ATTEMPT_SECONDS, "provider" => provider.to_owned())
+        .record(duration.as_secs_f64());
 }
 
 fn log(notification: &Notification, provider: &str, outcome: &Outcome, duration: Duration) {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{LeaseId, Notification, Status, Timestamp, WorkerId, metric};
 use angaros_store::{
-    ClaimParams, ClaimedLease, Position, Promotion, RescueParams, Settled, SettledItem, Settlement, Transition,
+    ClaimParams, ClaimedLease, Position, Promotion, RescueParams, Settled, SettledItem, Settlement,
+    Transition,
 };
 
 use crate::{Result, Service};

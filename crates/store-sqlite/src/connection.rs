@@ -8,6 +8,7 @@ use angaros_store::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::SqliteResult;
+use crate::migrate;
 
 /// The oldest SQLite that is safe: before 3.51.3 a reset of the write-ahead log could corrupt the database.
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -81,6 +82,23 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
         )
         .stored()?;
     configured(connection)
+}
+
+/// A writing connection for a process that does not own the file. A fresh file is made ready first, and one whose
+/// schema is of another version is only touched if nobody owns it now.
+pub(crate) fn open_beside(path: &Path) -> Result<Connection> {
+    if let Ok(_ownership) = own(path) {
+        let mut connection = open_writer(path)?;
+        migrate::up(&mut connection)?;
+        return Ok(connection);
+    }
+    let mut connection = open_writer(path)?;
+    let (found, known) = (migrate::version(&mut connection)?, migrate::known_version());
+    if found != known {
+        let advice = "the running service is of another version; use its program";
+        return Err(StoreError::Schema { found, known, advice });
+    }
+    Ok(connection)
 }
 
 /// A reading connection.

@@ -67,12 +67,20 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens a database file, makes it if it is missing, and brings its schema up to this program's version.
     ///
-    /// Fails if another process owns the file, if SQLite is too old, or if the schema is newer than this program.
+    /// Without [`Options::exclusive`] the file may belong to another process, which then alone brings the schema up.
+    ///
+    /// # Errors
+    /// If another process owns the file, if SQLite is too old, or if the schema is not of this program's version.
     pub fn open(path: &Path, clock: &Clock, options: Options) -> Result<SqliteStore> {
         connection::assert_version()?;
         let ownership = if options.exclusive { Some(connection::own(path)?) } else { None };
-        let mut writing = connection::open_writer(path)?;
-        migrate::up(&mut writing)?;
+        let mut writing = match &ownership {
+            Some(_) => connection::open_writer(path)?,
+            None => connection::open_beside(path)?,
+        };
+        if ownership.is_some() {
+            migrate::up(&mut writing)?;
+        }
         let readers = Readers::open(path, clock, options)?;
         let writer = Writer::start(writing, path, clock, options)?;
         Ok(SqliteStore { path: path.to_owned(), writer, readers, _ownership: ownership })

@@ -1,0 +1,110 @@
+//! `angaros keys`: who may call. Works on the store itself, whether the service runs or not.
+
+use std::process::ExitCode;
+
+use angaros_clock::Clock;
+use angaros_domain::TenantId;
+use angaros_domain::api_key::{ApiKey, Scope};
+use angaros_service::{NewKey, Service};
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::Sources;
+use crate::wiring;
+
+/// Make, list and revoke API keys.
+///
+/// The first key closes the service: from then on every call needs one. A running service notices within two seconds.
+#[derive(Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    action: Action,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make a key and show it, this once
+    Create {
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// What it may do: send, ingest, read, admin
+        #[arg(long, value_delimiter = ',', default_value = "send,ingest,read")]
+        scopes: Vec<Scope>,
+        /// Whose it is; a new name makes a new tenant
+        #[arg(long, default_value = TenantId::DEFAULT_NAME)]
+        tenant: String,
+    },
+    /// Show every key, without its secret
+    List,
+    /// Close a key for ever
+    Revoke {
+        /// The public part of the key, as `list` shows it
+        prefix: String,
+    },
+}
+
+impl Keys {
+    pub(crate) async fn run(self, sources: &Sources) -> Result<ExitCode> {
+        let loaded = sources.load(None)?;
+        let clock = Clock::system();
+        let store = wiring::store(&loaded.config, &clock, false)?;
+        let service = wiring::service(&loaded.config, store, clock);
+        match self.action {
+            Action::Create { name, scopes, tenant } => {
+                create(&service, NewKey { name, tenant_name: tenant, scopes }, self.json).await?;
+            }
+            Action::List => list(&service.keys().await?, self.json)?,
+            Action::Revoke { prefix } => {
+                if !service.key_revoke(prefix.trim_start_matches("ak_")).await? {
+                    bail!("there is no valid key with this prefix; `angaros keys list` shows them");
+                }
+                if !self.json {
+                    println!("revoked");
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn create(service: &Service, new: NewKey, as_json: bool) -> Result<()> {
+    let (key, token) = service.key_create(new).await?;
+    if as_json {
+        let mut shown = describe(&key);
+        shown["key"] = json!(token.reveal());
+        println!("{}", serde_json::to_string_pretty(&shown)?);
+    } else {
+        println!("{}", token.reveal());
+        eprintln!(
+            "Keep it: it is not shown again. Use it as `X-API-Key: ...` or `Authorization: Bearer ...`."
+        );
+    }
+    Ok(())
+}
+
+fn list(keys: &[ApiKey], as_json: bool) -> Result<()> {
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(&keys.iter().map(describe).collect::<Vec<_>>())?);
+        return Ok(());
+    }
+    println!("{:14} {:20} {:16} {:24} {:24} revoked", "prefix", "name", "tenant", "scopes", "created");
+    for key in keys {
+        let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+        let revoked = key.revoked_at.map(|at| at.to_string()).unwrap_or_default();
+        let (prefix, name, tenant, created) = (&key.prefix, &key.name, &key.tenant_name, key.created_at);
+        println!("{prefix:14} {name:20} {tenant:16} {:24} {created:24} {revoked}", scopes.join(","));
+    }
+    Ok(())
+}
+
+fn describe(key: &ApiKey) -> Value {
+    json!({
+        "prefix": key.prefix, "name": key.name, "tenant": key.tenant_name, "scopes": key.scopes,
+        "created_at": key.created_at, "revoked_at": key.revoked_at,
+    })
+}

@@ -1,0 +1,86 @@
+//! The commands: one file each.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. What a command answers goes to standard output, everything else to
+//! standard error, so that output can be piped.
+
+mod doctor;
+mod keys;
+mod migrate;
+mod seed;
+mod send;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Loaded, Overrides};
+
+/// A self-hosted messaging engine: sends SMS, email, push and webhook notifications and keeps the record of everything
+/// that happens to them.
+#[derive(Parser)]
+#[command(name = "angaros", version, arg_required_else_help = true)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    sources: Sources,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the configuration comes from, besides the environment.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Sources {
+    /// Read this file instead of ./angaros.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Keep the data in this folder
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service: API, workers and everything else in one process
+    Serve(serve::Serve),
+    /// Send one notification through a running service
+    Send(send::Send),
+    /// Fill a running service with believable notifications to addresses that nobody has
+    Seed(seed::Seed),
+    /// Make, list and revoke API keys
+    Keys(keys::Keys),
+    /// Bring the database's schema up or down
+    Migrate(migrate::Migrate),
+    /// Check configuration and dependencies, and say what to do
+    Doctor(doctor::Doctor),
+}
+
+impl CommandLine {
+    /// Runs the command that was asked for.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("the asynchronous runtime could not start")?;
+        let sources = self.sources;
+        runtime.block_on(async {
+            match self.command {
+                Command::Serve(serve) => serve.run(&sources).await,
+                Command::Send(send) => send.run().await,
+                Command::Seed(seed) => seed.run().await,
+                Command::Keys(keys) => keys.run(&sources).await,
+                Command::Migrate(migrate) => migrate.run(&sources),
+                Command::Doctor(doctor) => doctor.run(&sources).await,
+            }
+        })
+    }
+}
+
+impl Sources {
+    /// Loads the configuration; `listen` is the flag of the one command that has it.
+    fn load(&self, listen: Option<String>) -> Result<Loaded> {
+        let overrides = Overrides { config: self.config.clone(), listen, data_dir: self.data_dir.clone() };
+        Ok(config::load_here(&overrides)?)
+    }
+}

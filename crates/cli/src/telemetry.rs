@@ -1,0 +1,101 @@
+//! Logs and metrics: where they go.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use angaros_domain::lane::{Lane, Priority};
+use angaros_domain::metric::{self, Kind};
+use angaros_domain::{Channel, Timestamp};
+use angaros_service::{Service, Stats};
+use anyhow::{Context as _, Result};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Buckets of durations, in seconds: from a tenth of a millisecond to the longest provider time-out.
+const SECONDS: [f64; 13] =
+    [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+/// Buckets of batch sizes.
+const ITEMS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 5000.0];
+/// How often histograms are folded and gauges of the queue are read.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people on a terminal, JSON otherwise
+    Auto,
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Sends log lines to standard error. `RUST_LOG` chooses which; `info` by default.
+pub(crate) fn logs(format: LogFormat) -> Result<()> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(directives) => EnvFilter::try_new(directives).context("RUST_LOG cannot be read")?,
+        // refinery tells of every migration, wanted or not.
+        Err(_) => EnvFilter::new("info,refinery_core=warn"),
+    };
+    let json = match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = if json {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    } else {
+        lines.with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+    installed.map_err(|error| anyhow::anyhow!("logs cannot be set up: {error}"))
+}
+
+/// Collects metrics from here on.
+pub(crate) fn metrics() -> Result<PrometheusHandle> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_items".into()), &ITEMS)?
+        .build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).context("metrics cannot be set up")?;
+    for metric in metric::ALL {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
+    metrics::gauge!(metric::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+/// Folds histograms and reads the gauges of the queue, until `stopping`.
+pub(crate) async fn upkeep(service: Arc<Service>, handle: PrometheusHandle, stopping: CancellationToken) {
+    loop {
+        handle.run_upkeep();
+        match service.stats(None).await {
+            Ok(stats) => show(&stats, service.clock().now()),
+            Err(error) => tracing::warn!(%error, "the queue's gauges could not be read"),
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(UPKEEP) => {}
+        }
+    }
+}
+
+fn show(stats: &Stats, now: Timestamp) {
+    for channel in Channel::ALL {
+        for priority in Priority::ALL {
+            let lane = Lane { channel, priority };
+            let depth = stats.depths.iter().find(|d| d.lane == lane).map_or(0, |d| d.depth);
+            let labels = [("channel", channel.as_str()), ("priority", priority.as_str())];
+            metrics::gauge!(metric::QUEUE_DEPTH, &labels).set(depth as f64);
+        }
+    }
+    let age = stats.oldest_queued.map_or(0, |oldest| now.millis_since(oldest));
+    metrics::gauge!(metric::OLDEST_QUEUED_SECONDS).set(age as f64 / 1000.0);
+}

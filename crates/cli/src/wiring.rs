@@ -1,0 +1,65 @@
+//! Wiring: from the configuration to running parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use angaros_clock::Clock;
+use angaros_coord::LocalCoord;
+use angaros_domain::request::Rules;
+use angaros_domain::{Channel, WorkerId};
+use angaros_engine::ChannelSettings;
+use angaros_providers::Registry;
+use angaros_service::Service;
+use angaros_store_sqlite::{Options, SqliteStore};
+use anyhow::{Context as _, Result};
+
+use crate::config::Config;
+
+/// Opens the store. `exclusive`: whether this process is to own it, as the service does.
+pub(crate) fn store(config: &Config, clock: &Clock, exclusive: bool) -> Result<SqliteStore> {
+    let path = config.storage.url.path();
+    let options = Options { exclusive, ..Options::default() };
+    SqliteStore::open(path, clock, options)
+        .with_context(|| format!("the store {} cannot be opened", path.display()))
+}
+
+/// Opens the front door to a store.
+pub(crate) fn service(config: &Config, store: SqliteStore, clock: Clock) -> Arc<Service> {
+    let settings = angaros_service::Settings {
+        rules: Rules {
+            clock_skew_seconds: i64::from(config.limits.clock_skew_seconds),
+            outbound: config.outbound_policy(),
+        },
+        max_attempts: Channel::ALL.map(|channel| config.max_attempts(channel)),
+        queue_max: config.limits.ingest_queue_max,
+    };
+    Service::start(Arc::new(store), Arc::new(LocalCoord::new()), clock, settings)
+}
+
+/// Builds the providers and routes the channels to them.
+pub(crate) fn registry(config: &Config, clock: &Clock) -> Result<Registry> {
+    Ok(Registry::build(&config.providers, &config.routes(), clock, &config.outbound_policy())?)
+}
+
+/// What the engine is told.
+pub(crate) fn engine(config: &Config, clock: &Clock) -> angaros_engine::Settings {
+    let delivery = &config.delivery;
+    angaros_engine::Settings {
+        worker: worker_id(clock),
+        concurrency: delivery.concurrency,
+        lease_seconds: i64::try_from(delivery.lease_seconds).unwrap_or(i64::MAX),
+        shutdown: Duration::from_secs(delivery.shutdown_seconds),
+        // The embedded store belongs to one process.
+        exclusive: true,
+        channels: Channel::ALL.map(|channel| ChannelSettings {
+            retry: config.retry_policy(channel),
+            rate_per_second: config.channels.get(channel).rate_per_second,
+        }),
+    }
+}
+
+/// Unique per start, and telling for people: process number and a nonce.
+fn worker_id(clock: &Clock) -> WorkerId {
+    let nonce: [u8; 4] = clock.random_bytes();
+    WorkerId(format!("{}:{:08x}", std::process::id(), u32::from_be_bytes(nonce)))
+}
