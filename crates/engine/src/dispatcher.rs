@@ -128,7 +128,7 @@ fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, places: &
         let Some(place) = places.split(1) else { break };
         let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim);
         let results = results.clone();
-        tokio::spawn(async move { results.report(work.await, place).await });
+        shared.spawn(async move { results.report(work.await, place).await });
     }
 }
 

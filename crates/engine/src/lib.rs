@@ -24,8 +24,8 @@ use angaros_domain::{Channel, WorkerId};
 use angaros_providers::Registry;
 use angaros_service::{Result, Service};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How one channel is served.
 #[derive(Debug, Clone, Copy)]
@@ -64,14 +64,30 @@ pub(crate) struct Shared {
     pub(crate) stopping: CancellationToken,
     /// Sends in flight end now.
     pub(crate) hurry: CancellationToken,
+    /// The engine was dropped: everything ends where it stands, as if the process had been killed.
+    pub(crate) dropped: CancellationToken,
 }
 
-/// A running engine.
+impl Shared {
+    /// Starts a task that ends with the engine at the latest.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let dropped = self.dropped.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = dropped.cancelled() => {}
+                () = work => {}
+            }
+        })
+    }
+}
+
+/// A running engine. Dropping it without [`Engine::shutdown`] is as if its process had been killed.
 pub struct Engine {
     shared: Arc<Shared>,
-    parts: JoinSet<()>,
-    settler: tokio::task::JoinHandle<()>,
-    heartbeat: tokio::task::JoinHandle<()>,
+    parts: Vec<JoinHandle<()>>,
+    settler: JoinHandle<()>,
+    _dropped: DropGuard,
 }
 
 impl Engine {
@@ -87,24 +103,27 @@ impl Engine {
             settings,
             stopping: CancellationToken::new(),
             hurry: CancellationToken::new(),
+            dropped: CancellationToken::new(),
         });
         if shared.settings.exclusive {
             // Before anything is claimed: afterwards, our own leases could not be told from the former ones.
             reconciler::take_back(&shared).await?;
         }
         let (results, finished) = settler::channel(&shared);
-        let settler = tokio::spawn(settler::run(Arc::clone(&shared), finished));
-        let heartbeat = tokio::spawn(heartbeat::run(Arc::clone(&shared)));
-        let mut parts = JoinSet::new();
-        parts.spawn(dispatcher::run(Arc::clone(&shared), results.clone()));
-        parts.spawn(promoter::run(Arc::clone(&shared)));
-        parts.spawn(reconciler::run(Arc::clone(&shared)));
-        Ok(Engine { shared, parts, settler, heartbeat })
+        let settler = shared.spawn(settler::run(Arc::clone(&shared), finished));
+        shared.spawn(heartbeat::run(Arc::clone(&shared)));
+        let parts = vec![
+            shared.spawn(dispatcher::run(Arc::clone(&shared), results)),
+            shared.spawn(promoter::run(Arc::clone(&shared))),
+            shared.spawn(reconciler::run(Arc::clone(&shared))),
+        ];
+        let dropped = shared.dropped.clone().drop_guard();
+        Ok(Engine { shared, parts, settler, _dropped: dropped })
     }
 
     /// Stops claiming, lets sends in flight finish within the deadline, stores their results, and ends. What did not
     /// finish goes back to the queue, or fails, as its channel's policy for lost workers says.
-    pub async fn shutdown(mut self) {
+    pub async fn shutdown(self) {
         let Shared { settings, capacity, stopping, hurry, .. } = &*self.shared;
         stopping.cancel();
         let all = u32::try_from(settings.concurrency).unwrap_or(u32::MAX);
@@ -114,9 +133,12 @@ impl Engine {
             tracing::warn!(in_flight, "sends did not finish in time and are interrupted");
         }
         hurry.cancel();
-        while self.parts.join_next().await.is_some() {}
-        // The workers held the other ends of its queue, so it ends when the last of them has reported.
+        for part in self.parts {
+            // A part that panicked has ended too.
+            drop(part.await);
+        }
+        // The workers held the other ends of its queue, so it ends when the last of them has reported. The heartbeat
+        // goes on until then.
         drop(self.settler.await);
-        self.heartbeat.abort();
     }
 }

@@ -1,0 +1,136 @@
+//! Many notifications through the engine: capacity, rate limits, shutdown, lost workers. Virtual time.
+
+mod support;
+
+use std::time::Duration;
+
+use angaros_domain::{Channel, NotificationId, Status};
+use support::{START, Script, World, accepted};
+
+async fn send_many(world: &World, count: usize) -> Vec<NotificationId> {
+    let mut ids = Vec::with_capacity(count);
+    for _ in 0..count {
+        ids.push(world.send(|_| ()).await);
+    }
+    ids
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_is_sent_exactly_once() {
+    let world = World::new(vec![]);
+    let engine = world.engine().await;
+    let ids = send_many(&world, 1_000).await;
+    for id in &ids {
+        assert_eq!(world.until_final(*id).await.status, Status::Delivered);
+    }
+    engine.shutdown().await;
+    let sends = world.sends();
+    assert_eq!(sends.len(), 1_000);
+    assert!(sends.values().all(|count| *count == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_in_flight_than_allowed() {
+    let slow = Script::After(Duration::from_millis(100), accepted());
+    let world = World::new(vec![slow; 200]);
+    world.service.worker_stop(&Channel::ALL).await.unwrap();
+    let ids = send_many(&world, 200).await;
+    let engine = world.engine_with(|settings| settings.concurrency = 20).await;
+    world.service.worker_start(&Channel::ALL).await.unwrap();
+    for id in &ids {
+        world.until_final(*id).await;
+    }
+    assert_eq!(world.provider.in_flight_max(), 20, "the capacity is used, and never exceeded");
+    engine.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_kept_in_every_window() {
+    let world = World::new(vec![]);
+    let ids = send_many(&world, 1_000).await;
+    let limit = |settings: &mut angaros_engine::Settings| settings.channels[0].rate_per_second = 100;
+    let engine = world.engine_with(limit).await;
+    for id in &ids {
+        world.until_final(*id).await;
+    }
+    engine.shutdown().await;
+    let times: Vec<i64> = world.provider.seen().iter().map(|seen| seen.at.millis_since(START)).collect();
+    for (index, start) in times.iter().enumerate() {
+        let within = times[index..].iter().take_while(|at| *at - start < 1_000).count();
+        assert!(within <= 100 + 10, "{within} sends within a second of {start} ms");
+    }
+    let span = times.last().unwrap() - times[0];
+    assert!((9_700..10_300).contains(&span), "1000 sends at 100 a second took {span} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_what_is_in_flight() {
+    let world = World::new(vec![Script::After(Duration::from_secs(10), accepted())]);
+    let engine = world.engine().await;
+    let id = world.send(|_| ()).await;
+    while world.sends_of(id).is_empty() {
+        tokio::time::advance(Duration::from_millis(5)).await;
+    }
+    engine.shutdown().await;
+    assert_eq!(world.get(id).await.status, Status::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_shutdown_interrupts_is_sent_by_the_next_engine() {
+    let world = World::new(vec![Script::Hang]);
+    let engine = world.engine_with(|settings| settings.shutdown = Duration::from_secs(2)).await;
+    let first = world.send(|_| ()).await;
+    while world.sends_of(first).is_empty() {
+        tokio::time::advance(Duration::from_millis(5)).await;
+    }
+    let stopped = tokio::time::Instant::now();
+    engine.shutdown().await;
+    assert!(stopped.elapsed() < Duration::from_secs(3), "the deadline holds");
+    assert_eq!(world.get(first).await.status, Status::Retrying);
+    let later = world.send(|_| ()).await;
+    let engine = world.engine().await;
+    for id in [first, later] {
+        assert_eq!(world.until_final(id).await.status, Status::Delivered);
+    }
+    engine.shutdown().await;
+}
+
+/// An engine that vanishes without a word: its claims move on once its lease has run out, well within 40 seconds.
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_worker_held_moves_on() {
+    let world = World::new(vec![Script::Hang; 50]);
+    let lost = world.engine_with(|settings| settings.exclusive = false).await;
+    let ids = send_many(&world, 50).await;
+    while world.provider.seen().len() < 50 {
+        tokio::time::advance(Duration::from_millis(5)).await;
+    }
+    // Dropped without a shutdown, it neither settles nor renews any more.
+    drop(lost);
+    let at = tokio::time::Instant::now();
+    let engine = world.engine_with(|settings| settings.exclusive = false).await;
+    for id in &ids {
+        let done = world.until_final(*id).await;
+        assert_eq!((done.status, done.attempts), (Status::Delivered, 2));
+    }
+    assert!(at.elapsed() < Duration::from_secs(40), "{:?}", at.elapsed());
+    engine.shutdown().await;
+}
+
+/// An embedded process owns its file: at its start it takes its former self's claims back at once.
+#[tokio::test(start_paused = true)]
+async fn a_restarted_process_goes_on_at_once() {
+    let world = World::new(vec![Script::Hang; 50]);
+    let lost = world.engine().await;
+    let ids = send_many(&world, 50).await;
+    while world.provider.seen().len() < 50 {
+        tokio::time::advance(Duration::from_millis(5)).await;
+    }
+    drop(lost);
+    let at = tokio::time::Instant::now();
+    let engine = world.engine().await;
+    for id in &ids {
+        assert_eq!(world.until_final(*id).await.status, Status::Delivered);
+    }
+    assert!(at.elapsed() < Duration::from_secs(2), "{:?}", at.elapsed());
+    engine.shutdown().await;
+}
