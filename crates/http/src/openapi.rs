@@ -112,7 +112,7 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
         (name = tag::WORKER, description = "Pause and resume sending."),
         (name = tag::SERVICE, description = "Health, numbers and documents.")
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, messages::Order)),
     security(("api_key" = []), ("bearer" = [])),
     modifiers(&Keys)
 )]

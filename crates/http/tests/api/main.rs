@@ -1,0 +1,26 @@
+//! The API from outside: the real router over a real service, most of it without a socket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a test fails")]
+
+mod support;
+
+mod auth;
+mod bad_input;
+mod batches;
+mod correlation;
+mod docs;
+mod dropin;
+mod failures;
+mod health;
+mod idempotency;
+mod messages;
+mod metrics;
+mod notifications;
+mod openapi;
+mod paging;
+mod problems;
+mod retry;
+mod server;
+mod sqlite;
+mod templates;
+mod worker;

@@ -1,0 +1,146 @@
+//! The OpenAPI document against the router: each says what the other does.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::Method;
+use serde_json::Value;
+
+use crate::support::{App, header_map, request};
+
+const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
+
+fn document() -> Value {
+    serde_json::to_value(angaros_http::openapi()).unwrap()
+}
+
+fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let item = item.as_object().unwrap();
+            item.iter().map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+        })
+        .collect()
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document = document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let tags: BTreeSet<&str> =
+        document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        assert!(METHODS.contains(&method), "{method} {path}");
+        assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
+        for text in ["summary", "description"] {
+            assert!(!operation[text].as_str().unwrap().is_empty(), "{method} {path} has no {text}");
+        }
+        let used = operation["tags"].as_array().unwrap();
+        assert!(used.len() == 1 && tags.contains(used[0].as_str().unwrap()), "{method} {path}: {used:?}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(!response["description"].as_str().unwrap().is_empty(), "{method} {path} {status}");
+            if status.starts_with(['4', '5']) {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+            }
+        }
+        if operation["requestBody"].is_object() {
+            for status in ["400", "408", "413", "415"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(value: &Value, document: &Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(reference)) = map.get("$ref") {
+                    let target = document.pointer(reference.trim_start_matches('#'));
+                    assert!(target.is_some(), "{reference} leads nowhere");
+                }
+                map.values().for_each(|inner| walk(inner, document));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| walk(inner, document)),
+            _ => {}
+        }
+    }
+    let document = document();
+    walk(&document, &document);
+    assert!(document["components"]["securitySchemes"]["api_key"].is_object());
+    assert!(document["components"]["securitySchemes"]["bearer"].is_object());
+}
+
+#[test]
+fn requests_are_closed_and_answers_are_complete() {
+    let document = document();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        if name.ends_with("Request") {
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+        } else if let Some(properties) = schema["properties"].as_object()
+            && !["Problem", "Fault"].contains(&name.as_str())
+        {
+            assert_eq!(schema["required"].as_array().unwrap().len(), properties.len(), "{name}");
+        }
+    }
+    let request = &document["components"]["schemas"]["NotificationRequest"];
+    assert_eq!(request["required"], serde_json::json!(["channel", "recipient"]));
+}
+
+/// Each path knows exactly the methods that the document lists: asking with a method of nobody makes it say so.
+#[tokio::test]
+async fn the_router_knows_the_documents_methods_and_no_others() {
+    let app = App::new();
+    let document = document();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let concrete = path.replace("{id}", "x").replace("{message_id}", "x").replace("{slug}", "x");
+        let answer = app.call(Method::TRACE, &concrete).await.is(405);
+        let allowed: BTreeSet<String> =
+            answer.header("allow").split(',').filter(|m| *m != "HEAD").map(str::to_lowercase).collect();
+        let documented: BTreeSet<String> = item.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(allowed, documented, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_example_is_a_request_that_works() {
+    let document = document();
+    let mut run = 0;
+    for (path, method, operation) in operations(&document) {
+        let media = &operation["requestBody"]["content"]["application/json"];
+        let named = media["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
+        let examples: Vec<&Value> = named.chain(media.get("example")).collect();
+        assert!(media.is_null() || !examples.is_empty(), "{method} {path} shows no example");
+        for example in examples {
+            let app = App::new();
+            let path = path.replace("{id}", &app.template().await);
+            let mut request =
+                request(method.to_uppercase().parse().unwrap(), &path, Body::from(example.to_string()));
+            request.headers_mut().extend(header_map(&[("content-type", "application/json")]));
+            let answer = app.send(request).await;
+            assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
+            run += 1;
+        }
+    }
+    assert!(run >= 12, "only {run} examples");
+}
+
+#[tokio::test]
+async fn both_forms_are_served_and_say_the_same() {
+    let app = App::new();
+    let json = app.get("/openapi.json").await.is(200);
+    assert_eq!(json.header("content-type"), "application/json");
+    assert_eq!(json.json(), document());
+    let yaml = app.get("/openapi.yaml").await.is(200);
+    assert_eq!(yaml.header("content-type"), "application/yaml");
+    let yaml = String::from_utf8(yaml.body.to_vec()).unwrap();
+    assert!(yaml.starts_with("openapi: 3.1"), "{}", &yaml[..40]);
+    for (path, _, _) in operations(&document()) {
+        assert!(yaml.contains(&format!("  {path}:")), "{path}");
+    }
+}

@@ -1,0 +1,156 @@
+//! A store that knows no key and does nothing right.
+
+use angaros_domain::api_key::ApiKey;
+use angaros_domain::event::Event;
+use angaros_domain::fingerprint::Fingerprint;
+use angaros_domain::idempotency::IdempotencyKey;
+use angaros_domain::template::Template;
+use angaros_domain::{
+    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+};
+use angaros_store::{
+    BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, Idempotent, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Promotion, Queue, Reader, RedriveParams, Redriven, RescueParams,
+    Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission, Submitted, TemplateStored,
+    TimelineFilter,
+};
+use async_trait::async_trait;
+
+/// In which way it fails.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Broken {
+    /// It can not be reached.
+    Unavailable,
+    /// Too much waits.
+    Busy,
+    /// It has a bug, and says so in words that nobody may see.
+    Internal,
+    /// It never answers.
+    Silent,
+}
+
+/// What the log may show and an answer may not.
+pub(crate) const SECRET: &str = "table tenants is corrupt at page 4711";
+
+impl Broken {
+    async fn fail<T>(self) -> Result<T> {
+        match self {
+            Broken::Unavailable => Err(StoreError::Unavailable(SECRET.to_owned())),
+            Broken::Busy => Err(StoreError::Busy),
+            Broken::Internal => Err(StoreError::Internal(SECRET.to_owned())),
+            Broken::Silent => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for Broken {
+    async fn submit(&self, _: Vec<Submission>) -> Result<Vec<Submitted>> {
+        self.fail().await
+    }
+    async fn claim(&self, _: ClaimParams) -> Result<Option<ClaimedLease>> {
+        self.fail().await
+    }
+    async fn settle(&self, _: Vec<Settlement>) -> Result<Vec<Vec<Settled>>> {
+        self.fail().await
+    }
+    async fn renew(&self, _: &WorkerId, _: Timestamp) -> Result<usize> {
+        self.fail().await
+    }
+    async fn rescue(&self, _: RescueParams) -> Result<Option<ClaimedLease>> {
+        self.fail().await
+    }
+    async fn promote(&self, _: Timestamp, _: usize) -> Result<Promotion> {
+        self.fail().await
+    }
+    async fn cancel(&self, _: Vec<(TenantId, NotificationId)>, _: Timestamp) -> Result<Vec<Cancelled>> {
+        self.fail().await
+    }
+    async fn redrive(&self, _: RedriveParams) -> Result<Redriven> {
+        self.fail().await
+    }
+}
+
+#[async_trait]
+impl Reader for Broken {
+    async fn notifications(&self, _: TenantId, _: &[NotificationId]) -> Result<Vec<Option<Notification>>> {
+        self.fail().await
+    }
+    async fn notification_page(
+        &self,
+        _: TenantId,
+        _: &NotificationFilter,
+        _: PageRequest<NotificationId>,
+    ) -> Result<NotificationPage> {
+        self.fail().await
+    }
+    async fn idempotent(&self, _: TenantId, _: &IdempotencyKey) -> Result<Option<(Idempotent, Fingerprint)>> {
+        self.fail().await
+    }
+    async fn batch(&self, _: TenantId, _: BatchId) -> Result<Option<BatchView>> {
+        self.fail().await
+    }
+    async fn message_timeline(
+        &self,
+        _: TenantId,
+        _: &str,
+        _: &TimelineFilter,
+        _: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        self.fail().await
+    }
+    async fn claimed_at(&self, _: TenantId, _: NotificationId) -> Result<Option<Timestamp>> {
+        self.fail().await
+    }
+    async fn sent_messages(
+        &self,
+        _: TenantId,
+        _: PageRequest<(Timestamp, NotificationId)>,
+    ) -> Result<Vec<SentMessage>> {
+        self.fail().await
+    }
+    async fn stats(&self, _: Option<TenantId>, _: Timestamp) -> Result<Stats> {
+        self.fail().await
+    }
+    async fn ping(&self) -> Result<()> {
+        self.fail().await
+    }
+}
+
+#[async_trait]
+impl Catalog for Broken {
+    async fn template_insert(&self, _: Template) -> Result<TemplateStored> {
+        self.fail().await
+    }
+    async fn template_update(&self, _: Template) -> Result<TemplateStored> {
+        self.fail().await
+    }
+    async fn template_delete(&self, _: TenantId, _: TemplateId) -> Result<bool> {
+        self.fail().await
+    }
+    async fn templates(&self, _: TenantId, _: &[TemplateId]) -> Result<Vec<Option<Template>>> {
+        self.fail().await
+    }
+    async fn template_page(&self, _: TenantId, _: PageRequest<TemplateId>) -> Result<Vec<Template>> {
+        self.fail().await
+    }
+    async fn key_insert(&self, _: ApiKey) -> Result<TenantId> {
+        self.fail().await
+    }
+    async fn key_revoke(&self, _: &str, _: Timestamp) -> Result<bool> {
+        self.fail().await
+    }
+    async fn key(&self, _: &str) -> Result<Option<ApiKey>> {
+        self.fail().await
+    }
+    /// Without an answer here every call would end at the door.
+    async fn keys(&self) -> Result<Vec<ApiKey>> {
+        Ok(Vec::new())
+    }
+    async fn pauses_set(&self, _: &[Channel], _: bool, _: Timestamp) -> Result<Pauses> {
+        self.fail().await
+    }
+    async fn pauses(&self) -> Result<Pauses> {
+        self.fail().await
+    }
+}
