@@ -20,3 +20,13 @@ async fn sqlite_keeps_every_promise_of_the_store() {
     })
     .await;
 }
+
+/// Random sequences of verbs, compared with the model after every step.
+#[test]
+fn sqlite_does_what_the_model_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = || async {
+        SqliteStore::open(&fresh_file(folder.path()), &Clock::system(), Options::default()).unwrap()
+    };
+    angaros_store_test::random_operations(make, 64);
+}

@@ -113,7 +113,7 @@ pub struct Activity {
 pub struct Stats {
     /// Waiting notifications; lanes with none are left out.
     pub depths: Vec<LaneDepth>,
-    /// When the one that has waited longest was created.
+    /// When the one that was stored first, of those that wait in a lane, was created.
     pub oldest_queued: Option<Timestamp>,
     /// Scheduled and retrying ones.
     pub deferred: u64,

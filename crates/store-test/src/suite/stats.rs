@@ -117,9 +117,9 @@ async fn statuses_entered_lately_are_counted(store: &dyn Store) {
 
 async fn tenants_are_counted_apart_and_together(store: &dyn Store) {
     let other = tenant(store, "other", NOW).await;
-    put(store, &notifications(NOW, 2)).await;
     let late = Notification { tenant: other, ..scheduled(NOW, NOW.plus_seconds(60)) };
     put(store, &[Notification { tenant: other, ..notification(NOW.plus_millis(-5)) }, late]).await;
+    put(store, &notifications(NOW, 2)).await;
 
     let own = stats(store, NOW).await;
     assert_eq!((own.depths[0].depth, own.deferred, own.oldest_queued), (2, 0, Some(NOW)));
