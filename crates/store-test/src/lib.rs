@@ -5,6 +5,8 @@
 //! both pass. [`fixture`] and [`steps`] are what the checks are written with; other crates' tests use them too.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is how a check fails")]
 
+#[cfg(test)]
+mod broken;
 pub mod fixture;
 mod model;
 mod random;

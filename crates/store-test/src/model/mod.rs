@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use angaros_store::Position;
 
+#[cfg(test)]
+pub(crate) use state::Place;
 pub(crate) use state::State;
 
 /// A store in memory. Clones share what they hold.

@@ -91,30 +91,35 @@ async fn used(store: &dyn Store, tenant: TenantId, key: &str) -> Option<Idempote
     store.idempotent(tenant, &idempotency_key(key)).await.unwrap().map(|(first, _)| first)
 }
 
+/// More than any sequence makes: a list that is longer goes in circles, and differs from the model's.
+const SEEN_MAX: usize = 5_000;
+
 /// Every sent message of a tenant, read in pages.
 async fn sent(store: &dyn Store, tenant: TenantId, limit: usize) -> Vec<SentMessage> {
     let mut seen: Vec<SentMessage> = Vec::new();
-    loop {
+    while seen.len() < SEEN_MAX {
         let after = seen.last().map(|message| (message.sent_at, message.id));
         let page = store.sent_messages(tenant, PageRequest { limit, after }).await.unwrap();
         if page.is_empty() {
-            return seen;
+            break;
         }
         seen.extend(page);
     }
+    seen
 }
 
 /// The whole timeline of a notification, read in pages.
 async fn events(store: &dyn Store, n: &Notification, limit: usize) -> Vec<Event> {
     let (id, filter) = (n.id.to_string(), TimelineFilter::default());
     let mut seen: Vec<Event> = Vec::new();
-    loop {
+    while seen.len() < SEEN_MAX {
         let after = seen.last().map(|event| (event.occurred_at, event.id));
         let page =
             store.message_timeline(n.tenant, &id, &filter, PageRequest { limit, after }).await.unwrap();
         if page.is_empty() {
-            return seen;
+            break;
         }
         seen.extend(page);
     }
+    seen
 }

@@ -84,7 +84,7 @@ impl<S: Store> Pair<S> {
     pub(super) async fn apply(&mut self, operation: Operation) -> Outcome {
         self.now = self.now.plus_seconds(STEP_SECONDS);
         match operation {
-            Operation::Submit(requests) => self.submit(requests).await,
+            Operation::Submit(requests) => self.submit(&requests).await,
             Operation::Claim { worker, quota_halves } => self.claim(worker, quota_halves).await,
             Operation::Settle { lease, verdicts } => self.settle(lease, &verdicts).await,
             Operation::Renew { worker } => self.renew(worker).await,
@@ -109,15 +109,14 @@ impl<S: Store> Pair<S> {
         self.now.plus_millis(10_000 * tens_of_seconds + self.dues_made)
     }
 
-    async fn submit(&mut self, requests: Vec<Request>) -> Outcome {
-        let submissions: Vec<Submission> =
-            requests.into_iter().map(|request| self.submission(request)).collect();
+    async fn submit(&mut self, requests: &[Request]) -> Outcome {
+        let submissions: Vec<Submission> = requests.iter().map(|request| self.submission(request)).collect();
         let answer = self.store.submit(submissions.clone()).await.unwrap();
         prop_assert_eq!(answer, self.model.submit(submissions).await.unwrap());
         Ok(())
     }
 
-    fn submission(&mut self, request: Request) -> Submission {
+    fn submission(&mut self, request: &Request) -> Submission {
         let tenant = self.tenants[request.tenant];
         let made: Vec<Notification> =
             request.items.iter().map(|item| self.notification(tenant, item)).collect();

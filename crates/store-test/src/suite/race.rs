@@ -80,18 +80,25 @@ async fn all_submissions_are_stored(store: &Shared) {
     assert_eq!(claim_at_most(store.as_ref(), 1, NOW).await, None);
 }
 
+/// Claims `quota` at a time until nothing is left; who gets more than `count` goes in circles.
+async fn claim_until_empty(store: &Shared, quota: usize, count: usize) -> Vec<NotificationId> {
+    let mut claimed = Vec::new();
+    while claimed.len() <= count {
+        match claim_at_most(store.as_ref(), quota, NOW).await {
+            Some(lease) => claimed.extend(ids(&lease)),
+            None => break,
+        }
+    }
+    claimed
+}
+
 async fn claims_share_nothing(store: &Shared) {
-    let all = notifications(NOW, 300);
+    const COUNT: usize = 300;
+    let all = notifications(NOW, COUNT);
     put(store.as_ref(), &all).await;
     let claimed = at_once(8, |_| {
         let store = store.clone();
-        async move {
-            let mut claimed = Vec::new();
-            while let Some(lease) = claim_at_most(store.as_ref(), 7, NOW).await {
-                claimed.extend(ids(&lease));
-            }
-            claimed
-        }
+        async move { claim_until_empty(&store, 7, COUNT).await }
     });
     let mut claimed: Vec<NotificationId> = claimed.await.concat();
     claimed.sort_unstable();
@@ -104,13 +111,7 @@ async fn a_cancel_and_a_claim_have_one_winner(store: &Shared) {
     put(store.as_ref(), &all).await;
     let claims = {
         let store = store.clone();
-        tokio::spawn(async move {
-            let mut claimed = Vec::new();
-            while let Some(lease) = claim_at_most(store.as_ref(), 3, NOW).await {
-                claimed.extend(ids(&lease));
-            }
-            claimed
-        })
+        tokio::spawn(async move { claim_until_empty(&store, 3, COUNT).await })
     };
     let cancels = at_once(COUNT, |index| {
         // The youngest first, so that the two meet.
@@ -172,7 +173,7 @@ async fn a_result_and_a_rescue_have_one_winner(store: &Shared) {
 async fn rescuers_share_nothing(store: &Shared) {
     let all = notifications(NOW, 40);
     put(store.as_ref(), &all).await;
-    while claim_at_most(store.as_ref(), 4, NOW).await.is_some() {}
+    claim_until_empty(store, 4, all.len()).await;
     let rescued = at_once(8, |_| {
         let store = store.clone();
         let ended = NOW.plus_seconds(LEASE_SECONDS + 1);

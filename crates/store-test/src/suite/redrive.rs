@@ -191,6 +191,12 @@ async fn the_oldest_come_first_up_to_the_limit(store: &dyn Store) {
 async fn nothing_to_redrive_is_nothing_done(store: &dyn Store) {
     put(store, &[notification(NOW)]).await;
     assert_eq!(redrive(store, RedriveFilter::default()).await, Redriven::default());
-    assert_eq!(redrive(store, by_ids(&[])).await, Redriven::default(), "no ids are none, not all");
     assert_eq!(claim_at_most(store, 10, NOW).await.unwrap().claims.len(), 1);
+
+    let failed = put_settled(store, notification(NOW), || fail(NOW), NOW).await;
+    assert_eq!(redrive(store, by_ids(&[])).await, Redriven::default(), "no ids are none, not all");
+    let params =
+        RedriveParams { tenant: TenantId::DEFAULT, filter: RedriveFilter::default(), now: LATER, limit: 0 };
+    assert_eq!(store.redrive(params).await.unwrap(), Redriven::default());
+    assert_eq!(get(store, failed.id).await, failed);
 }

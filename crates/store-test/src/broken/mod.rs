@@ -1,0 +1,145 @@
+//! The model with one fault at a time, to prove that the suite notices each of them.
+
+mod catalog;
+mod queue;
+mod reader;
+
+use std::panic::AssertUnwindSafe;
+
+use crate::{MemoryStore, failures, random_operations};
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// None: what the suite notices is then not the wrapper's doing.
+    None,
+    SubmitForgetsKeys,
+    SubmitIgnoresWhatTheKeyWasFor,
+    SubmitLogsNothing,
+    SubmitLooksBeforeItActs,
+    ClaimForgetsTheLease,
+    ClaimLeavesTheRows,
+    ClaimServesTheFirstTenantOnly,
+    ClaimTakesTheYoungest,
+    ClaimSortsTheLanes,
+    SettleIgnoresTheFence,
+    SettleLogsStaleResults,
+    SettleEndsTheLease,
+    SettleRetriesAtOnce,
+    RenewTakesAllWorkers,
+    RenewOnlyCounts,
+    RescueComesTooEarly,
+    RescueKnowsNoLimit,
+    RescueQueuesAgain,
+    PromoteComesTooEarly,
+    PromoteKnowsNoLimit,
+    CancelTakesClaimedOnes,
+    CancelLeavesTheRow,
+    CancelLooksBeforeItActs,
+    RedriveIgnoresConditions,
+    RedriveTakesNoIdsForAll,
+    ReadsTheStoredStatus,
+    ReadsForAnyTenant,
+    ListsEndWithTheFirstPage,
+    ListsTheStoredStatus,
+    TimelinesAreInLogOrder,
+    TimelinesExcludeTheirEnd,
+    SentMessagesComeInAnyOrder,
+    StatsCountAllTenants,
+    TemplatesAreMadeAnew,
+    KeysAreRevokedAgain,
+    PausesBeginAgain,
+    EveryKeyHasItsTenant,
+}
+
+/// Which check must notice which fault.
+const NOTICED: &[(Fault, &str)] = &[
+    (Fault::SubmitForgetsKeys, "submit::the_same_again_is_replayed"),
+    (Fault::SubmitIgnoresWhatTheKeyWasFor, "submit::a_key_used_for_something_else_conflicts"),
+    (Fault::SubmitLogsNothing, "submit::creation_is_logged"),
+    (Fault::SubmitLooksBeforeItActs, "race::one_of_many_repeats_is_stored"),
+    (Fault::ClaimForgetsTheLease, "settle::a_result_is_stored_with_its_events"),
+    (Fault::ClaimLeavesTheRows, "claim::nothing_is_claimed_twice"),
+    (Fault::ClaimServesTheFirstTenantOnly, "claim::tenants_take_turns"),
+    (Fault::ClaimTakesTheYoungest, "claim::the_oldest_comes_first"),
+    (Fault::ClaimSortsTheLanes, "claim::each_lane_gives_its_quota_in_the_order_asked"),
+    (Fault::SettleIgnoresTheFence, "lease::a_lost_workers_late_result_is_stale"),
+    (Fault::SettleLogsStaleResults, "settle::a_second_result_is_stale"),
+    (Fault::SettleEndsTheLease, "settle::a_partial_settle_keeps_the_rest"),
+    (Fault::SettleRetriesAtOnce, "settle::a_retry_waits_for_its_time"),
+    (Fault::RenewTakesAllWorkers, "lease::a_worker_renews_all_of_its_own"),
+    (Fault::RenewOnlyCounts, "lease::a_renewed_lease_is_not_lost"),
+    (Fault::RescueComesTooEarly, "lease::a_lease_is_lost_after_its_end_and_not_before"),
+    (Fault::RescueKnowsNoLimit, "lease::a_rescue_takes_only_so_many_leases"),
+    (Fault::RescueQueuesAgain, "lease::a_rescued_lease_moves_to_the_rescuer"),
+    (Fault::PromoteComesTooEarly, "promote::nothing_is_due"),
+    (Fault::PromoteKnowsNoLimit, "promote::the_earliest_come_first_up_to_the_limit"),
+    (Fault::CancelTakesClaimedOnes, "cancel::a_claimed_one_is_refused"),
+    (Fault::CancelLeavesTheRow, "cancel::a_queued_one_is_never_sent"),
+    (Fault::CancelLooksBeforeItActs, "race::a_cancel_and_a_claim_have_one_winner"),
+    (Fault::RedriveIgnoresConditions, "redrive::each_condition_chooses"),
+    (Fault::RedriveTakesNoIdsForAll, "redrive::nothing_to_redrive_is_nothing_done"),
+    (Fault::ReadsTheStoredStatus, "claim::a_claimed_one_is_processing_and_nothing_else_changes"),
+    (Fault::ReadsForAnyTenant, "tenants::one_does_not_see_what_another_stored"),
+    (Fault::ListsEndWithTheFirstPage, "list::the_newest_come_first_and_each_once"),
+    (Fault::ListsTheStoredStatus, "list::filters_choose_by_what_readers_see"),
+    (Fault::TimelinesAreInLogOrder, "timeline::events_come_in_the_order_in_which_they_happened"),
+    (Fault::TimelinesExcludeTheirEnd, "timeline::filters_choose"),
+    (Fault::SentMessagesComeInAnyOrder, "sent::the_latest_come_first_page_by_page"),
+    (Fault::StatsCountAllTenants, "stats::tenants_are_counted_apart_and_together"),
+    (Fault::TemplatesAreMadeAnew, "catalog::an_update_keeps_id_and_creation"),
+    (Fault::KeysAreRevokedAgain, "catalog::a_key_is_revoked_once"),
+    (Fault::PausesBeginAgain, "catalog::a_pause_keeps_its_beginning"),
+    (Fault::EveryKeyHasItsTenant, "catalog::a_tenant_is_found_by_its_name"),
+];
+
+/// The model with a fault.
+struct Broken {
+    inner: MemoryStore,
+    fault: Fault,
+}
+
+impl Broken {
+    fn new(fault: Fault) -> Broken {
+        Broken { inner: MemoryStore::new(), fault }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+}
+
+#[tokio::test]
+async fn each_fault_is_noticed_by_its_check() {
+    for (fault, check) in NOTICED {
+        let failures = failures(|| async { Broken::new(*fault) }).await;
+        let noticed = failures.iter().any(|failure| failure.starts_with(&format!("{check}: ")));
+        assert!(noticed, "{fault:?} was not noticed by {check}, but by {failures:#?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_fault_there_is_nothing_to_notice() {
+    assert_eq!(failures(|| async { Broken::new(Fault::None) }).await, [""; 0]);
+}
+
+#[test]
+fn random_operations_notice_faults_and_tell_how() {
+    for fault in [
+        Fault::SubmitIgnoresWhatTheKeyWasFor,
+        Fault::ClaimServesTheFirstTenantOnly,
+        Fault::ClaimTakesTheYoungest,
+        Fault::SettleIgnoresTheFence,
+        Fault::SettleLogsStaleResults,
+        Fault::RenewOnlyCounts,
+        Fault::PromoteComesTooEarly,
+        Fault::CancelLeavesTheRow,
+        Fault::RedriveIgnoresConditions,
+        Fault::ListsTheStoredStatus,
+    ] {
+        let run = AssertUnwindSafe(|| random_operations(|| async { Broken::new(fault) }, 400));
+        let Err(panic) = std::panic::catch_unwind(run) else { panic!("400 cases did not notice {fault:?}") };
+        let told = panic.downcast_ref::<String>().expect("a message");
+        assert!(told.contains("\nafter\n  1. "), "{fault:?} is told with what led there:\n{told}");
+    }
+}
