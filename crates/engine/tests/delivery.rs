@@ -129,7 +129,7 @@ async fn a_cancelled_one_is_never_sent() {
     for id in [waiting, retrying] {
         assert_eq!(world.service.cancel(TenantId::DEFAULT, id).await.unwrap().status, Status::Cancelled);
     }
-    tokio::time::sleep(Duration::from_secs(7200)).await;
+    world.clock.sleep_until(START.plus_seconds(7200)).await;
     assert_eq!((world.sends_of(waiting).len(), world.sends_of(retrying).len()), (0, 1));
     engine.shutdown().await;
 }
@@ -147,7 +147,7 @@ async fn a_paused_channel_waits_and_the_others_go_on() {
         })
         .await;
     world.until_final(push).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.clock.sleep_until(START.plus_seconds(60)).await;
     let waiting = world.get(sms).await;
     assert_eq!((waiting.status, waiting.attempts), (Status::Queued, 0), "a pause costs no attempt");
     world.service.worker_start(&[Channel::Sms]).await.unwrap();

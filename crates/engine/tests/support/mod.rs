@@ -90,7 +90,7 @@ impl Provider for Scripted {
         let outcome = match script {
             Script::Answer(outcome) => outcome,
             Script::After(wait, outcome) => {
-                tokio::time::sleep(wait).await;
+                self.clock.sleep_until(self.clock.now().plus_millis(wait.as_millis() as i64)).await;
                 outcome
             }
             Script::Hang => std::future::pending().await,
