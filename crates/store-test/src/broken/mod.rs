@@ -6,7 +6,10 @@ mod reader;
 
 use std::panic::AssertUnwindSafe;
 
-use crate::{MemoryStore, failures, random_operations};
+use proptest::test_runner::RngSeed;
+
+use crate::random::random_operations_from;
+use crate::{MemoryStore, failures};
 
 /// What is wrong with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,8 +140,11 @@ fn random_operations_notice_faults_and_tell_how() {
         Fault::RedriveIgnoresConditions,
         Fault::ListsTheStoredStatus,
     ] {
-        let run = AssertUnwindSafe(|| random_operations(|| async { Broken::new(fault) }, 400));
-        let Err(panic) = std::panic::catch_unwind(run) else { panic!("400 cases did not notice {fault:?}") };
+        let make = || async { Broken::new(fault) };
+        let run = AssertUnwindSafe(|| {
+            random_operations_from(RngSeed::Fixed(1), make, 1_000);
+        });
+        let Err(panic) = std::panic::catch_unwind(run) else { panic!("1000 cases did not notice {fault:?}") };
         let told = panic.downcast_ref::<String>().expect("a message");
         assert!(told.contains("\nafter\n  1. "), "{fault:?} is told with what led there:\n{told}");
     }

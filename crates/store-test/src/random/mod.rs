@@ -7,7 +7,7 @@ mod pair;
 use std::fmt::Write as _;
 
 use angaros_store::Store;
-use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use operation::Operation;
 use pair::Pair;
@@ -25,9 +25,26 @@ where
     Fut: Future<Output = S>,
     S: Store,
 {
+    // Random, unless `PROPTEST_RNG_SEED` names one.
+    random_operations_from(Config::default().rng_seed, make_store, cases);
+}
+
+/// The same, with sequences that a seed decides.
+pub(crate) fn random_operations_from<S, F, Fut>(seed: RngSeed, make_store: F, cases: u32)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = S>,
+    S: Store,
+{
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // A failing sequence is printed, not kept in a file: it belongs into the suite, as a check of its own.
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let config = Config {
+        cases,
+        rng_seed: seed,
+        failure_persistence: None,
+        max_shrink_iters: 1_000,
+        ..Config::default()
+    };
     let outcome = TestRunner::new(config).run(&operation::sequences(), |operations| {
         runtime.block_on(async {
             let mut pair = Pair::new(make_store().await).await?;

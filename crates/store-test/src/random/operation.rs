@@ -104,8 +104,8 @@ pub(super) fn sequences() -> impl Strategy<Value = Vec<Operation>> {
             .prop_map(|(worker, quota_halves)| Operation::Claim { worker, quota_halves }),
         6 => (any::<Index>(), vec(verdict(), 1..8))
             .prop_map(|(lease, verdicts)| Operation::Settle { lease, verdicts }),
-        1 => (0..3usize).prop_map(|worker| Operation::Renew { worker }),
-        1 => prop::bool::weighted(0.3).prop_map(|everything| Operation::Rescue { everything }),
+        3 => (0..3usize).prop_map(|worker| Operation::Renew { worker }),
+        2 => prop::bool::weighted(0.2).prop_map(|everything| Operation::Rescue { everything }),
         3 => (0..6usize).prop_map(|limit| Operation::Promote { limit }),
         2 => vec((any::<Index>(), prop::bool::weighted(0.1)), 1..4).prop_map(Operation::Cancel),
         2 => (0..2usize, choice(), 0..4usize)
