@@ -10,10 +10,10 @@ use angaros_providers::settings::{Failure, SandboxSettings};
 use angaros_providers::{Outgoing, Provider};
 
 use crate::mail::plain;
-use crate::support::http_sink::HttpSink;
-use crate::support::mail_server::{Fault, MailServer, Setup};
 use crate::support::notification::{ID, notification};
 use crate::webhook::to_recipients;
+use angaros_testkit::http_sink::HttpSink;
+use angaros_testkit::mail_server::{Fault, MailServer, Setup};
 
 /// The keys by which the counterpart could tell that it has seen a message before.
 type Keys = Box<dyn Fn() -> Vec<String>>;

@@ -9,9 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mail_parser::MessageParser;
 
-use crate::support::mail_server::{MailServer, Setup};
 use crate::support::notification::{ID, notification};
 use crate::support::send;
+use angaros_testkit::mail_server::{MailServer, Setup};
 
 pub(crate) fn smtp(url: &str, edit: impl Fn(&mut SmtpSettings)) -> Smtp {
     let mut settings = SmtpSettings::new(url.into(), "Example <no-reply@example.org>".into());

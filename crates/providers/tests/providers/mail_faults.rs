@@ -7,9 +7,9 @@ use angaros_domain::attempt::Class;
 use tokio::net::TcpListener;
 
 use crate::mail::{plain, smtp};
-use crate::support::mail_server::{Fault, MailServer, Setup};
 use crate::support::notification::notification;
 use crate::support::{send, send_and_wait_in_vain};
+use angaros_testkit::mail_server::{Fault, MailServer, Setup};
 
 #[tokio::test]
 async fn each_refusal_has_its_class() {

@@ -12,9 +12,9 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::mail::smtp;
-use crate::support::mail_server::{MailServer, Setup};
 use crate::support::notification::notification;
 use crate::support::send;
+use angaros_testkit::mail_server::{MailServer, Setup};
 
 /// A server's side of TLS for `localhost`, and the file a client needs to trust it.
 fn authority() -> (TlsAcceptor, NamedTempFile) {

@@ -7,17 +7,15 @@ use angaros_domain::{Channel, Timestamp};
 use angaros_providers::settings::WebhookSettings;
 use angaros_providers::webhook::Webhook;
 use angaros_providers::{Outgoing, Provider, install_crypto};
-use axum::body::Body;
-use axum::http::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::support::http_sink::HttpSink;
 use crate::support::notification::{ID, TRACE_PARENT, notification};
 use crate::support::{loopback, send};
+use angaros_testkit::http_sink::{Answer, HttpSink};
 
 const NOW: Timestamp = Timestamp::from_millis(1_770_000_000_007);
 
@@ -101,11 +99,7 @@ async fn a_redirect_is_not_followed() {
     let target = HttpSink::with(200, "").await;
     let location = target.url("/secret");
     for status in [301, 302, 303, 307, 308] {
-        let location = location.clone();
-        let sink = HttpSink::answering(move || {
-            Response::builder().status(status).header("location", &location).body(Body::empty()).unwrap()
-        })
-        .await;
+        let sink = HttpSink::always(Answer::with_headers(status, &[("location", &location)], "")).await;
         let outcome = send(&to_recipients(), &notification(Channel::Webhook, &sink.url("/"))).await;
         assert_eq!(outcome.class, Class::Permanent, "{status}");
         assert!(outcome.detail.contains("not followed"), "{}", outcome.detail);
@@ -118,10 +112,7 @@ async fn a_redirect_is_not_followed() {
 async fn retry_after_is_read_in_both_forms() {
     for (value, millis) in [("7", 7_000), ("Mon, 02 Feb 2026 02:41:00 GMT", 59_993)] {
         for status in [429, 503] {
-            let sink = HttpSink::answering(move || {
-                Response::builder().status(status).header("retry-after", value).body(Body::empty()).unwrap()
-            })
-            .await;
+            let sink = HttpSink::always(Answer::with_headers(status, &[("retry-after", value)], "")).await;
             let clock = angaros_clock::Clock::tokio(NOW);
             let webhook =
                 Webhook::new("hook", &WebhookSettings::default(), clock.clone(), &loopback()).unwrap();

@@ -6,15 +6,12 @@ use angaros_domain::Channel;
 use angaros_domain::attempt::{Class, DETAIL_CHARACTERS_MAX, Outcome};
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_providers::settings::WebhookSettings;
-use axum::body::Body;
-use axum::http::Response;
 use tokio::net::TcpListener;
 
-use crate::support::http_sink::HttpSink;
 use crate::support::notification::notification;
-use crate::support::raw_sink::{RawSink, Then};
 use crate::support::{loopback, send, send_and_wait_in_vain};
 use crate::webhook::{to_recipients, webhook};
+use angaros_testkit::http_sink::{Answer, HttpSink, Then};
 
 async fn send_to(url: &str) -> Outcome {
     send(&to_recipients(), &notification(Channel::Webhook, url)).await
@@ -39,10 +36,13 @@ async fn an_unknown_host_may_become_known() {
 
 #[tokio::test]
 async fn no_answer_at_all() {
-    let sink = RawSink::start(b"", Then::Hang).await;
-    let (outcome, took) =
-        send_and_wait_in_vain(&to_recipients(), &notification(Channel::Webhook, &sink.url()), &sink.holds)
-            .await;
+    let sink = HttpSink::always(Answer::raw(b"", Then::Hang)).await;
+    let (outcome, took) = send_and_wait_in_vain(
+        &to_recipients(),
+        &notification(Channel::Webhook, &sink.url("/in")),
+        &sink.holds,
+    )
+    .await;
     assert_eq!(outcome.class, Class::Ambiguous);
     assert!((Duration::from_secs(10)..Duration::from_secs(11)).contains(&took), "{took:?}");
 }
@@ -50,11 +50,11 @@ async fn no_answer_at_all() {
 #[tokio::test]
 async fn the_time_out_includes_the_body() {
     let start = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
-    let sink = RawSink::start(start, Then::Hang).await;
+    let sink = HttpSink::always(Answer::raw(start, Then::Hang)).await;
     let settings = WebhookSettings { timeout_seconds: 3, ..WebhookSettings::default() };
     let (outcome, took) = send_and_wait_in_vain(
         &webhook(&settings, &loopback()),
-        &notification(Channel::Webhook, &sink.url()),
+        &notification(Channel::Webhook, &sink.url("/in")),
         &sink.holds,
     )
     .await;
@@ -65,8 +65,8 @@ async fn the_time_out_includes_the_body() {
 #[tokio::test]
 async fn a_reset_instead_of_an_answer_says_nothing() {
     for then in [Then::Reset, Then::Close] {
-        let sink = RawSink::start(b"", then).await;
-        let outcome = send_to(&sink.url()).await;
+        let sink = HttpSink::always(Answer::raw(b"", then)).await;
+        let outcome = send_to(&sink.url("/in")).await;
         assert_eq!(outcome.class, Class::Ambiguous, "{then:?}: {}", outcome.detail);
     }
 }
@@ -74,30 +74,29 @@ async fn a_reset_instead_of_an_answer_says_nothing() {
 #[tokio::test]
 async fn a_reset_in_the_middle_of_an_answer() {
     for then in [Then::Reset, Then::Close] {
-        let good = RawSink::start(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"mess", then).await;
-        assert_eq!(send_to(&good.url()).await.class, Class::Ambiguous);
-        let head = RawSink::start(b"HTTP/1.1 200 OK\r\ncontent-le", then).await;
-        assert_eq!(send_to(&head.url()).await.class, Class::Ambiguous);
-        let refusal = RawSink::start(b"HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\nno", then).await;
-        assert_eq!(send_to(&refusal.url()).await.class, Class::Permanent);
+        let good =
+            HttpSink::always(Answer::raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"mess", then))
+                .await;
+        assert_eq!(send_to(&good.url("/in")).await.class, Class::Ambiguous);
+        let head = HttpSink::always(Answer::raw(b"HTTP/1.1 200 OK\r\ncontent-le", then)).await;
+        assert_eq!(send_to(&head.url("/in")).await.class, Class::Ambiguous);
+        let refusal =
+            HttpSink::always(Answer::raw(b"HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\nno", then))
+                .await;
+        assert_eq!(send_to(&refusal.url("/in")).await.class, Class::Permanent);
     }
 }
 
 #[tokio::test]
 async fn garbage_instead_of_http() {
-    let sink = RawSink::start(b"\x00\xff\xfe SSH-2.0-nonsense\r\n\r\n", Then::Close).await;
-    assert_eq!(send_to(&sink.url()).await.class, Class::Ambiguous);
+    let sink = HttpSink::always(Answer::raw(b"\x00\xff\xfe SSH-2.0-nonsense\r\n\r\n", Then::Close)).await;
+    assert_eq!(send_to(&sink.url("/in")).await.class, Class::Ambiguous);
 }
 
 #[tokio::test]
 async fn a_garbage_body_does_not_matter() {
-    let sink = HttpSink::answering(|| {
-        Response::builder()
-            .header("content-type", "application/json")
-            .body(Body::from(vec![0xff_u8; 3_000]))
-            .unwrap()
-    })
-    .await;
+    let json = [("content-type", "application/json")];
+    let sink = HttpSink::always(Answer::with_headers(200, &json, [0xff_u8; 3_000])).await;
     let outcome = send_to(&sink.url("/")).await;
     assert_eq!((outcome.class, outcome.provider_message_id), (Class::Accepted, None));
     assert!(outcome.detail.chars().count() <= DETAIL_CHARACTERS_MAX);
@@ -106,13 +105,9 @@ async fn a_garbage_body_does_not_matter() {
 #[tokio::test]
 async fn of_a_huge_body_only_the_beginning_is_read() {
     // The rest never comes: whoever waits for it, waits in vain.
-    let start: &'static [u8] = Box::leak(
-        [&b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"[..], &vec![b'x'; 70_000]]
-            .concat()
-            .into_boxed_slice(),
-    );
-    let sink = RawSink::start(start, Then::Hang).await;
-    let outcome = send_to(&sink.url()).await;
+    let start = [&b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"[..], &[b'x'; 70_000]].concat();
+    let sink = HttpSink::always(Answer::raw(start, Then::Hang)).await;
+    let outcome = send_to(&sink.url("/in")).await;
     assert_eq!(outcome.class, Class::Accepted);
 }
 

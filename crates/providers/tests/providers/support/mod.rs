@@ -1,9 +1,6 @@
 //! What the tests share.
 
-pub(crate) mod http_sink;
-pub(crate) mod mail_server;
 pub(crate) mod notification;
-pub(crate) mod raw_sink;
 
 use angaros_domain::Notification;
 use angaros_domain::attempt::Outcome;

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 /// What happens at a step instead of the usual answer. Steps are `GREETING`, `EHLO`, `STARTTLS`, `AUTH`, `MAIL`,
 /// `RCPT`, `DATA`, `RSET` and, after the message, `.`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Another reply.
     Reply(&'static str),
     /// None, and the connection stays open.
@@ -25,24 +25,28 @@ pub(crate) enum Fault {
 
 /// How a server is set up.
 #[derive(Clone, Default)]
-pub(crate) struct Setup {
+pub struct Setup {
     /// What it demands as the argument of `AUTH PLAIN`.
-    pub(crate) auth: Option<&'static str>,
+    pub auth: Option<&'static str>,
     /// Its certificate, if it has TLS.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub tls: Option<TlsAcceptor>,
     /// TLS from the first byte instead of STARTTLS.
-    pub(crate) implicit: bool,
+    pub implicit: bool,
     /// Whether it announces SMTPUTF8.
-    pub(crate) international: bool,
+    pub international: bool,
 }
 
 /// A message it accepted.
 #[derive(Debug, Clone)]
-pub(crate) struct Delivered {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) data: Vec<u8>,
-    pub(crate) encrypted: bool,
+pub struct Delivered {
+    /// The argument of `MAIL FROM:`.
+    pub from: String,
+    /// The argument of `RCPT TO:`.
+    pub to: String,
+    /// The message, without stuffed dots.
+    pub data: Vec<u8>,
+    /// Whether it came over TLS.
+    pub encrypted: bool,
 }
 
 #[derive(Default)]
@@ -55,20 +59,21 @@ struct Seen {
 
 /// The server. It stops with the test's runtime.
 #[derive(Clone)]
-pub(crate) struct MailServer {
+pub struct MailServer {
     address: SocketAddr,
     setup: Setup,
     seen: Arc<Mutex<Seen>>,
     /// Told once for each [`Fault::Hang`] and [`Fault::Late`].
-    pub(crate) holds: Arc<Notify>,
+    pub holds: Arc<Notify>,
     /// Ends a [`Fault::Late`].
-    pub(crate) release: Arc<Notify>,
+    pub release: Arc<Notify>,
     /// Told once for each `QUIT`.
-    pub(crate) parted: Arc<Notify>,
+    pub parted: Arc<Notify>,
 }
 
 impl MailServer {
-    pub(crate) async fn start(setup: Setup) -> MailServer {
+    /// A server on a free port.
+    pub async fn start(setup: Setup) -> MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let notify = || Arc::new(Notify::new());
@@ -103,29 +108,33 @@ impl MailServer {
         server
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Its port.
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// From now on, misbehaves at this step.
-    pub(crate) fn fail(&self, step: &'static str, fault: Fault) {
+    pub fn fail(&self, step: &'static str, fault: Fault) {
         self.seen.lock().unwrap().faults.insert(step, fault);
     }
 
     /// From now on, behaves.
-    pub(crate) fn recover(&self) {
+    pub fn recover(&self) {
         self.seen.lock().unwrap().faults.clear();
     }
 
-    pub(crate) fn delivered(&self) -> Vec<Delivered> {
+    /// What it accepted so far.
+    pub fn delivered(&self) -> Vec<Delivered> {
         self.seen.lock().unwrap().delivered.clone()
     }
 
-    pub(crate) fn commands(&self) -> Vec<String> {
+    /// Every command line so far.
+    pub fn commands(&self) -> Vec<String> {
         self.seen.lock().unwrap().commands.clone()
     }
 
-    pub(crate) fn connections(&self) -> usize {
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
 
