@@ -102,7 +102,8 @@ async fn listen(loaded: &Loaded, service: &Service) -> Result<TcpListener> {
         );
     }
     TcpListener::bind(address).await.map_err(|error| {
-        let advice = format!("cannot be used: {error}; choose another with --listen, or stop what uses it");
+        let advice =
+            format!("cannot be used: {address}: {error}; choose another with --listen, or stop what uses it");
         anyhow::anyhow!("{}", loaded.problem("server.listen", advice))
     })
 }
