@@ -1,0 +1,3 @@
+//! What only some of the tests need.
+
+pub(crate) mod aiosmtpd;
