@@ -2,6 +2,7 @@
 
 mod observe;
 mod operation;
+mod order;
 mod pair;
 
 use std::fmt::Write as _;

@@ -8,14 +8,15 @@ use angaros_domain::{
     BatchId, Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
-    ClaimParams, ClaimedLease, Position, Queue, RedriveFilter, RedriveParams, Redriven, RescueParams,
-    SettledItem, Settlement, Store, Submission,
+    ClaimParams, ClaimedLease, Position, Queue, RedriveFilter, RedriveParams, RescueParams, SettledItem,
+    Settlement, Store, Submission,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 
 use super::operation::{Choice, Item, LANES, Operation, Request, Verdict};
+use super::order::{by_tenant, in_order, lanes, told_in_order};
 use crate::MemoryStore;
 use crate::fixture::{NOW, accepted, batch, keyed, notification, numbered_uuid, report, submission, worker};
 use crate::steps::{self, LEASE_SECONDS};
@@ -289,31 +290,4 @@ impl<S: Store> Pair<S> {
 
 fn worker_of(number: usize) -> WorkerId {
     worker(&format!("worker {number}"))
-}
-
-fn lanes(lease: &ClaimedLease) -> Vec<Lane> {
-    lease.claims.iter().map(|claim| claim.notification.lane()).collect()
-}
-
-/// What a lease holds of each lane and tenant, in the order in which it was given out.
-fn by_tenant(lease: &ClaimedLease) -> BTreeMap<(Lane, TenantId), Vec<&Notification>> {
-    let mut held: BTreeMap<_, Vec<&Notification>> = BTreeMap::new();
-    for claim in &lease.claims {
-        let n = &claim.notification;
-        held.entry((n.lane(), n.tenant)).or_default().push(n);
-    }
-    held
-}
-
-/// A rescued lease holds its claims in no order that is promised.
-fn in_order(mut lease: ClaimedLease) -> ClaimedLease {
-    lease.claims.sort_by_key(|claim| claim.notification.id);
-    lease
-}
-
-/// Refused and unknown ones are told in no order that is promised.
-fn told_in_order(mut redriven: Redriven) -> Redriven {
-    redriven.refused.sort_unstable();
-    redriven.unknown.sort_unstable();
-    redriven
 }
