@@ -219,20 +219,18 @@ fn correlate(operation: &mut Operation) {
 }
 
 fn correlation_components(components: &mut Components) {
-    let text = ObjectBuilder::new()
-        .schema_type(SchemaType::new(Type::String))
-        .min_length(Some(1))
-        .max_length(Some(128))
-        .pattern(Some("^[!-~]+$"))
-        .build();
+    let text = || ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
     let parameter = ParameterBuilder::new()
         .name("X-Correlation-ID")
         .parameter_in(ParameterIn::Header)
-        .description(Some("Ties the request to everything that follows from it. Default: a fresh one."))
-        .schema(Some(text.clone()));
+        .description(Some(
+            "Ties the request to everything that follows from it: 1-128 visible ASCII characters. Anything else \
+             counts as absent, and a fresh one is made.",
+        ))
+        .schema(Some(text()));
     let header = HeaderBuilder::new()
         .description(Some("The correlation id of the request: the caller's, or a fresh one."))
-        .schema(Some(text));
+        .schema(Some(text()));
     components.parameters.insert(CORRELATION.to_owned(), RefOr::T(parameter.build()));
     components.headers.insert(CORRELATION.to_owned(), RefOr::T(header.build()));
 }
@@ -275,7 +273,7 @@ pub(crate) async fn json(State(app): State<AppState>) -> Response {
     tag = tag::SERVICE,
     summary = "This document as YAML",
     description = "The OpenAPI 3.1 document of this API.",
-    responses((status = 200, description = "The document.", body = String, content_type = "application/yaml")),
+    responses((status = 200, description = "The document.", body = Object, content_type = "application/yaml")),
     security(())
 )]
 pub(crate) async fn yaml(State(app): State<AppState>) -> Response {

@@ -5,7 +5,7 @@ use angaros_service::RedriveFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::schema::{ChannelName, FailureReasonName, TimeInput};
+use super::schema::{ChannelName, FailureReasonName, IdInput, TimeInput};
 use crate::extract::Object;
 
 /// The most ids that one request may name.
@@ -25,7 +25,7 @@ pub(crate) struct RedriveRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RedriveFilterRequest {
     /// Exactly these; others of them than failed ones are passed over.
-    #[schema(value_type = Option<Vec<String>>, max_items = 1000)]
+    #[schema(value_type = Option<Vec<IdInput>>, max_items = 1000)]
     ids: Option<Vec<NotificationId>>,
     /// Of this channel.
     #[schema(value_type = Option<ChannelName>)]

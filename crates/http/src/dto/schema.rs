@@ -36,6 +36,26 @@ name_schemas! {
     FailureReasonName = "FailureReason": FailureReason "Why a notification was given up.";
 }
 
+/// The id of something that is stored.
+pub(crate) struct IdInput;
+
+impl PartialSchema for IdInput {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+            .description(Some("A UUID."))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for IdInput {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "IdInput".into()
+    }
+}
+
 /// A point in time in a request.
 pub(crate) struct TimeInput;
 

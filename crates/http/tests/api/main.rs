@@ -5,7 +5,8 @@
 mod support;
 
 mod auth;
-mod bad_input;
+mod bad_bodies;
+mod bad_requests;
 mod batches;
 mod correlation;
 mod docs;
@@ -22,5 +23,6 @@ mod problems;
 mod retry;
 mod server;
 mod sqlite;
+mod telemetry;
 mod templates;
 mod worker;

@@ -34,6 +34,7 @@ async fn channels_stop_and_start_and_both_are_idempotent() {
     let started = app.post("/api/v1/worker/start", &json!({})).await.is(200).json();
     assert_eq!(running(&started).len(), 4);
     assert_eq!(app.call(Method::POST, "/api/v1/worker/start").await.is(200).json(), started);
+    assert_eq!(app.post("/api/v1/worker/start", &Value::Null).await.is(200).json(), started);
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub(crate) struct ListQuery {
     #[param(value_type = u32, minimum = 1, maximum = 200, default = 50)]
     limit: Limit,
     /// The `next_cursor` of the page before, with the same filters.
-    #[param(nullable = false)]
+    #[param(nullable = false, min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
