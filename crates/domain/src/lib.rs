@@ -16,6 +16,7 @@ pub mod fingerprint;
 pub mod gcra;
 pub mod idempotency;
 pub mod ids;
+pub mod ingest;
 pub mod lane;
 pub mod lifecycle;
 pub mod metric;

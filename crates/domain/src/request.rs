@@ -208,7 +208,8 @@ fn is_e164(text: &str) -> bool {
     (2..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
 }
 
-fn json_bytes(map: &Map<String, Value>) -> usize {
+/// How many bytes of JSON an object takes.
+pub(crate) fn json_bytes(map: &Map<String, Value>) -> usize {
     // Maps of JSON values always serialise.
     if map.is_empty() { 0 } else { serde_json::to_vec(map).map_or(usize::MAX, |bytes| bytes.len()) }
 }
