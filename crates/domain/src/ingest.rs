@@ -201,8 +201,15 @@ mod tests {
             ..draft()
         };
         let pointers: Vec<String> = bad.check(300, NOW).into_iter().map(|v| v.pointer).collect();
-        let expected =
-            ["#/event_name", "#/event_id", "#/channel", "#/provider", "#/recipient_id", "#/occurred_at", "#/tags/0"];
+        let expected = [
+            "#/event_name",
+            "#/event_id",
+            "#/channel",
+            "#/provider",
+            "#/recipient_id",
+            "#/occurred_at",
+            "#/tags/0",
+        ];
         assert_eq!(pointers, expected);
         assert!(EventDraft { occurred_at: NOW.plus_seconds(300), ..draft() }.check(300, NOW).is_empty());
     }
@@ -255,7 +262,9 @@ mod tests {
                     map.iter().rev().map(|(k, v)| format!("{}: {}", json!(k), rewritten(v))).collect();
                 format!("{{ {} }}", fields.join(" , "))
             }
-            Value::Array(items) => format!("[{}]", items.iter().map(rewritten).collect::<Vec<_>>().join(",\n")),
+            Value::Array(items) => {
+                format!("[{}]", items.iter().map(rewritten).collect::<Vec<_>>().join(",\n"))
+            }
             Value::Number(n) => match n.as_i64() {
                 Some(whole) if whole.unsigned_abs() < 1 << 53 => format!("{whole}.0e0"),
                 _ => n.to_string(),

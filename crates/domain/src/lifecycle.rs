@@ -199,8 +199,8 @@ fn metadata_of(report: &Report) -> Map<String, Value> {
     metadata
 }
 
-/// A version 7 id made from what the event tells: pure, and unique because the status machine lets each event happen
-/// once. The 12 bits after the time hold attempt and status, so that events of one millisecond keep their order.
+/// A version 7 id made from what the event tells: pure, and unique, because the status machine lets each event of an
+/// attempt happen once; only a claim that is put back untouched twice within one millisecond would repeat one. The 12 bits after the time hold attempt and status, so that events of one millisecond keep their order.
 fn event_id(notification: &Notification, status: Status, attempt: u32, at: Timestamp) -> EventId {
     let rank = match status {
         Status::Pending => 0,

@@ -10,7 +10,11 @@ use crate::{lease, row};
 pub(crate) fn claim(connection: &Connection, params: &ClaimParams) -> Result<Option<ClaimedLease>> {
     let mut slots = Vec::new();
     for (lane, quota) in &params.lanes {
-        take_from_lane(connection, lane.index() as i64, *quota, &mut slots)?;
+        let lane = lane.index() as i64;
+        let mut tenants = tenants_in(connection, lane)?;
+        let first = params.first_turn(tenants.len());
+        tenants.rotate_left(first);
+        take_from_lane(connection, lane, tenants, *quota, &mut slots)?;
     }
     if slots.is_empty() {
         return Ok(None);
@@ -32,9 +36,14 @@ pub(crate) fn load(connection: &Connection, slots: &[i64]) -> Result<Vec<Claim>>
 
 /// Tenants with something in the lane share the quota evenly, and what one leaves goes to the next: a tenant that
 /// fills a lane cannot keep the others from it.
-fn take_from_lane(connection: &Connection, lane: i64, quota: usize, slots: &mut Vec<i64>) -> Result<()> {
+fn take_from_lane(
+    connection: &Connection,
+    lane: i64,
+    mut tenants: Vec<i64>,
+    quota: usize,
+    slots: &mut Vec<i64>,
+) -> Result<()> {
     let mut left = quota;
-    let mut tenants = tenants_in(connection, lane)?;
     while left > 0 && !tenants.is_empty() {
         let count = tenants.len();
         let mut still_there = Vec::with_capacity(count);

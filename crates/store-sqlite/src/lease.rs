@@ -59,7 +59,7 @@ pub(crate) fn rescue(connection: &Connection, rescue: &RescueParams) -> Result<O
         .stored()?
         .collect::<rusqlite::Result<_>>()
         .stored()?;
-    let Some(claimed_at) = lost.iter().map(|(_, at, _)| *at).min().map(Timestamp::from_millis) else {
+    let Some(claimed_at) = lost.iter().map(|(_, at, _)| *at).max().map(Timestamp::from_millis) else {
         return Ok(None);
     };
     let mut slots = Vec::new();

@@ -64,12 +64,21 @@ pub struct ClaimParams {
     pub until: Timestamp,
 }
 
+impl ClaimParams {
+    /// Which of a lane's tenants, counted by their number, is served first. The lease's random bits choose it, so that
+    /// claims smaller than the number of tenants pass nobody over for long, and no store needs to remember a turn.
+    pub fn first_turn(&self, tenants: usize) -> usize {
+        let (_, random) = self.lease.0.as_u64_pair();
+        usize::try_from(random % (tenants.max(1) as u64)).unwrap_or(0)
+    }
+}
+
 /// A batch of notifications that one worker holds. There is none that is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedLease {
     /// The token.
     pub id: LeaseId,
-    /// When it was claimed.
+    /// When it was claimed; after a rescue, the latest claim of what it took over.
     pub claimed_at: Timestamp,
     /// What it holds.
     pub claims: Vec<Claim>,
@@ -255,7 +264,8 @@ pub trait Queue: Send + Sync + 'static {
     async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>>;
 
     /// Claims ready notifications: takes them from their lanes and records one lease for all of them. Tenants in a
-    /// lane take turns; within a tenant the oldest comes first. `None` if nothing was ready.
+    /// lane take turns, beginning with [`ClaimParams::first_turn`]; within a tenant the oldest comes first. `None` if
+    /// nothing was ready.
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>>;
 
     /// Stores results, each fenced by its lease. Outcomes are per settlement and item, in order.

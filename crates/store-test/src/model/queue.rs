@@ -23,8 +23,8 @@ impl Queue for MemoryStore {
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
         let mut state = self.state();
         let mut slots = Vec::new();
-        for (lane, quota) in params.lanes {
-            slots.extend(state.next_of_lane(lane, quota));
+        for (lane, quota) in &params.lanes {
+            slots.extend(state.next_of_lane(*lane, *quota, &params));
         }
         let lease = Lease { worker: params.worker, claimed_at: params.now, until: params.until };
         Ok(state.hold(params.lease, lease, &slots))
@@ -145,15 +145,17 @@ impl State {
     }
 
     /// Which slots a lane gives out next: one of every tenant in turn, each tenant's oldest first.
-    fn next_of_lane(&self, lane: Lane, quota: usize) -> Vec<usize> {
+    fn next_of_lane(&self, lane: Lane, quota: usize, params: &ClaimParams) -> Vec<usize> {
         let mut waiting: BTreeMap<TenantId, VecDeque<usize>> = BTreeMap::new();
         for slot in self.slots_in(|row| row.place == Place::Lane && row.notification.lane() == lane) {
             waiting.entry(self.rows[slot].notification.tenant).or_default().push_back(slot);
         }
+        let mut tenants: Vec<VecDeque<usize>> = waiting.into_values().collect();
+        let first = params.first_turn(tenants.len());
+        tenants.rotate_left(first);
         let mut chosen = Vec::new();
         loop {
-            let mut round: Vec<usize> = waiting.values_mut().filter_map(VecDeque::pop_front).collect();
-            round.sort_unstable();
+            let mut round: Vec<usize> = tenants.iter_mut().filter_map(VecDeque::pop_front).collect();
             round.truncate(quota - chosen.len());
             if round.is_empty() {
                 return chosen;

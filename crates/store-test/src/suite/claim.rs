@@ -21,6 +21,7 @@ checks!(claim:
     lanes_that_are_not_asked_keep_theirs,
     the_oldest_comes_first,
     tenants_take_turns,
+    small_claims_pass_no_tenant_over,
     an_unused_share_goes_to_the_others,
     a_retry_keeps_its_place,
 );
@@ -158,6 +159,21 @@ async fn tenants_take_turns(store: &dyn Store) {
     let mut uneven = shares(&lease, &tenants);
     uneven.sort_unstable();
     assert_eq!(uneven, [1, 1, 2], "nobody is a whole turn ahead");
+}
+
+async fn small_claims_pass_no_tenant_over(store: &dyn Store) {
+    let (second, third) = (tenant(store, "second", NOW).await, tenant(store, "third", NOW).await);
+    for of in [TenantId::DEFAULT, second, third] {
+        let ready: Vec<Notification> =
+            notifications(NOW, 30).into_iter().map(|n| Notification { tenant: of, ..n }).collect();
+        put(store, &ready).await;
+    }
+    let mut served: BTreeMap<TenantId, usize> = BTreeMap::new();
+    for _ in 0..30 {
+        let lease = claim_at_most(store, 1, NOW).await.expect("ninety are ready");
+        *served.entry(lease.claims[0].notification.tenant).or_default() += 1;
+    }
+    assert!(served.len() == 3 && served.values().all(|count| *count >= 3), "{served:?}");
 }
 
 async fn an_unused_share_goes_to_the_others(store: &dyn Store) {
