@@ -4,9 +4,9 @@
 //! JSON, what it refuses as a problem document (RFC 9457). Nothing here decides about notifications, and nothing here
 //! knows how they are stored or sent.
 //!
-//! A request passes, from the outside in: [`correlation`] (correlation id, log span, metrics, headers that every answer
-//! carries, and the rendering of problems), [`deadline`] (one time limit for body and answer), a net for panics, its
-//! route, and the route's extractors: first [`auth`], last the body.
+//! A request passes, from the outside in: `correlation` (correlation id, log span, metrics, headers that every answer
+//! carries, and the rendering of problems), `deadline` (one time limit for body and answer), a net for panics, its
+//! route, and the route's extractors: first `auth`, last the body.
 
 mod auth;
 mod correlation;

@@ -1,5 +1,7 @@
 //! Reading a body: of the right type, not too large, not too slowly.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use http::{HeaderMap, header};
@@ -12,6 +14,8 @@ use crate::problems;
 /// How much more of a body that is too large is read and thrown away, in bodies of the largest allowed size, so that
 /// a client which only listens once it has sent everything still hears the 413.
 const LINGER_FACTOR: usize = 4;
+/// How long such a client is listened to.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Reads the whole body, at most `bytes_max` of it.
 pub(super) async fn read(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
@@ -91,9 +95,6 @@ fn linger(mut body: Body, bytes_max: usize) {
     };
     tokio::spawn(tokio::time::timeout(LINGER, drain));
 }
-
-/// How long a client that sends too much is listened to.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

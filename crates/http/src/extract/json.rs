@@ -3,9 +3,9 @@
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
+use super::body;
 use super::fault::Fault;
 use super::strict::Object;
-use super::{body, fault};
 use crate::error::Problem;
 use crate::{AppState, problems};
 
@@ -59,7 +59,7 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
     };
     match (path, error.is_data()) {
         (Some(path), true) => {
-            let fault: Fault = fault::Fault::new(&path, &error.to_string());
+            let fault = Fault::new(&path, &error.to_string());
             Problem::faults(problems::INVALID_REQUEST, vec![fault.in_body()])
         }
         _ if bytes.is_empty() => Problem::new(problems::MALFORMED_JSON, "The body is empty."),

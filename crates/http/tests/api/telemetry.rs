@@ -1,22 +1,34 @@
 //! What requests leave behind in the log and in the metrics.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::support::broken::{Broken, SECRET};
 use crate::support::{App, api, sms};
 
-/// A log that the test can read.
+/// What the whole test process logs, as JSON lines, from `INFO` on; spans when they end. There is one log for all
+/// tests, because what a call site remembers of its subscribers is shared by all threads.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let json = tracing_subscriber::fmt().json().with_span_events(FmtSpan::CLOSE).with_writer(log.clone());
+    tracing::subscriber::set_global_default(json.finish()).unwrap();
+    log
+});
+
 impl Log {
-    fn lines(&self) -> Vec<String> {
+    /// The lines of one request.
+    fn lines(&self, correlation_id: &str) -> Vec<String> {
         let bytes = self.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+        let mark = format!("\"correlation_id\":\"{correlation_id}\"");
+        let lines = String::from_utf8(bytes).unwrap();
+        lines.lines().filter(|line| line.contains(&mark)).map(str::to_owned).collect()
     }
 }
 
@@ -41,44 +53,31 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[tokio::test]
 async fn a_failure_is_logged_once_with_its_cause_and_correlation_id() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = &*LOG;
     let app = App::with(Broken::Internal, api());
-    let given = [("x-correlation-id", "order-4711")];
+    let given = [("x-correlation-id", "failing-4711")];
     app.post_text("/api/v1/notifications", &sms().to_string(), &given).await.problem(500, "internal");
-    let lines = log.lines();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    for expected in [
-        SECRET,
-        "ERROR",
-        "\"correlation_id\":\"order-4711\"",
-        "\"route\":\"/api/v1/notifications\"",
-        "\"method\":\"POST\"",
-    ] {
-        assert!(lines[0].contains(expected), "{expected} is not in {}", lines[0]);
+    let lines = log.lines("failing-4711");
+    let (errors, others): (Vec<&String>, _) = lines.iter().partition(|line| line.contains("\"ERROR\""));
+    assert_eq!((errors.len(), others.len()), (1, 1), "the failure, and the end of the request: {lines:?}");
+    for expected in [SECRET, "\"route\":\"/api/v1/notifications\"", "\"method\":\"POST\""] {
+        assert!(errors[0].contains(expected), "{expected} is not in {}", errors[0]);
     }
-    assert!(
-        !lines[0].contains("+4915112345678") && !lines[0].contains("123456"),
-        "no address and no content"
-    );
+    for line in &lines {
+        assert!(!line.contains("+4915112345678") && !line.contains("123456"), "no address and no content");
+    }
 }
 
 #[tokio::test]
 async fn the_span_of_a_request_tells_how_it_ended() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = &*LOG;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let path = "/api/v1/notifications/019c1c3a-5407-7abc-8def-0123456789ab";
-    App::new().get_with(path, &[("traceparent", trace)]).await.is(404);
-    let line = log.lines().concat();
+    let given = [("traceparent", trace), ("x-correlation-id", "missing-4711")];
+    App::new().get_with(path, &given).await.is(404);
+    let line = log.lines("missing-4711").concat();
     for expected in [
-        "INFO",
+        "\"INFO\"",
         "\"route\":\"/api/v1/notifications/{id}\"",
         "\"status\":404",
         "\"duration_ms\":",
