@@ -2,17 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-mod support;
+#[path = "support/aiosmtpd.rs"]
+mod aiosmtpd;
 
 use std::time::Duration;
 
+use aiosmtpd::Aiosmtpd;
 use angaros_testkit::eventually::eventually;
 use angaros_testkit::launch::Launch;
 use angaros_testkit::mail_server::{Fault, MailServer, Setup};
 use angaros_testkit::process::Angaros;
 use mail_parser::MessageParser;
 use serde_json::{Value, json};
-use support::aiosmtpd::Aiosmtpd;
 
 /// Generous: other builds may share the machine.
 const SOON: Duration = Duration::from_secs(30);

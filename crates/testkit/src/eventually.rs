@@ -32,7 +32,8 @@ pub async fn eventually<T>(
     }
 }
 
-/// Lets real time pass: for measuring what a process does while nothing happens, and for nothing else.
+/// Lets real time pass: for measuring what a process does meanwhile, and for striking it at a moment that nobody chose.
+/// It is not for waiting until something has happened.
 pub async fn pass(time: Duration) {
     sleep(time).await;
 }

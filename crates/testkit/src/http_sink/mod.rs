@@ -84,6 +84,11 @@ impl HttpSink {
         self.address.port()
     }
 
+    /// How many requests it got so far.
+    pub fn count(&self) -> usize {
+        *self.shared.count.borrow()
+    }
+
     /// What it got so far.
     pub fn recorded(&self) -> Vec<Recorded> {
         self.shared.recorded.lock().unwrap().clone()

@@ -1,3 +1,0 @@
-//! What only some of the tests need.
-
-pub(crate) mod aiosmtpd;
