@@ -1,0 +1,110 @@
+//! The commands beside `serve`: what they print, and with which code they end.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::process::Output;
+use std::time::Duration;
+
+use angaros_testkit::api::Api;
+use angaros_testkit::eventually::eventually;
+use angaros_testkit::launch::Launch;
+use serde_json::Value;
+
+/// A key that was made or revoked elsewhere is noticed within two seconds; the rest is for a busy machine.
+const NOTICED: Duration = Duration::from_secs(10);
+
+fn launch() -> Launch {
+    Launch::new(env!("CARGO_BIN_EXE_angaros"))
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap().trim().to_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+/// Runs a command that is refused, and gives what it says.
+async fn refused(launch: &Launch, arguments: &[&str], code: i32) -> String {
+    let output = launch.run(arguments).await;
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+async fn answers(api: &Api, status: u16) {
+    eventually(&format!("the service answers {status}"), NOTICED, async || {
+        let reply = api.get("/api/v1/notifications").await;
+        if reply.status == status { Ok(()) } else { Err(reply.text) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_listed_and_revoked() {
+    let launch = launch();
+    let service = launch.start().await;
+    let key = stdout(&launch.run(&["keys", "create", "--name", "backend", "--scopes", "read"]).await);
+    let api = service.api().with_key(&key);
+    answers(&service.api(), 401).await;
+    answers(&api, 200).await;
+
+    let listed = json(&launch.run(&["keys", "list", "--json"]).await);
+    assert_eq!((&listed[0]["name"], &listed[0]["scopes"][0]), (&"backend".into(), &"read".into()));
+    let prefix = listed[0]["prefix"].as_str().unwrap();
+    let shown = stdout(&launch.run(&["keys", "list"]).await);
+    assert!(shown.contains(prefix) && !shown.contains(&key), "the list does not give the key away: {shown}");
+
+    assert_eq!(stdout(&launch.run(&["keys", "revoke", prefix]).await), "revoked");
+    answers(&api, 401).await;
+    assert!(refused(&launch, &["keys", "revoke", prefix], 1).await.contains("angaros keys list"));
+    answers(&service.api(), 401).await;
+}
+
+#[tokio::test]
+async fn send_waits_for_the_end_and_tells_it_by_its_code() {
+    let launch =
+        launch().set("providers.sandbox.success_rate", "0").set("providers.sandbox.failure", "permanent");
+    let service = launch.start().await;
+    let launch = launch.variable("ANGAROS_URL", &*service.url);
+    let send = ["send", "--channel", "sms", "--to", "+15550100123", "--text", "Hello", "--wait", "--json"];
+    let failed = launch.run(&send).await;
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let failed: Value = serde_json::from_slice(&failed.stdout).unwrap();
+    assert_eq!((&failed["status"], &failed["failure_reason"]), (&"failed".into(), &"permanent".into()));
+
+    let bad = ["send", "--channel", "sms", "--to", "5550100123", "--text", "Hello"];
+    assert!(refused(&launch, &bad, 1).await.contains("#/recipient"));
+    refused(&launch, &["send", "--channel", "fax", "--to", "1", "--text", "Hello"], 2).await;
+    let nobody = launch.variable("ANGAROS_URL", "http://127.0.0.1:1");
+    assert!(refused(&nobody, &send, 1).await.contains("angaros serve"));
+}
+
+#[tokio::test]
+async fn the_schema_goes_up_and_down_but_never_under_a_running_service() {
+    let launch = launch();
+    let up = json(&launch.run(&["migrate", "--json", "up"]).await);
+    assert!(up["version"].as_u64() >= Some(1) && up["steps"][0]["applied"] == true, "{up}");
+    assert!(refused(&launch, &["migrate", "down"], 1).await.contains("--yes"));
+    let none = json(&launch.run(&["migrate", "--json", "to", "0", "--yes"]).await);
+    assert_eq!((&none["version"], &none["steps"][0]["applied"]), (&0.into(), &false.into()));
+
+    let service = launch.start().await;
+    let refusal = refused(&launch, &["migrate", "to", "0", "--yes"], 1).await;
+    assert!(refusal.contains("in use by another angaros process"), "{refusal}");
+    service.api().get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn doctor_finds_what_would_keep_the_service_from_starting() {
+    let fine = json(&launch().set("server.listen", "127.0.0.1:0").run(&["doctor", "--json"]).await);
+    let verdicts: Vec<&Value> = fine["findings"].as_array().unwrap().iter().map(|f| &f["verdict"]).collect();
+    assert!(!verdicts.iter().any(|verdict| *verdict == "failed"), "{fine}");
+    let open = launch().set("server.listen", "0.0.0.0:0");
+    let output = open.run(&["doctor"]).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("FAIL  access") && text.contains("angaros keys create"), "{text}");
+}
