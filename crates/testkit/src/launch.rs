@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use crate::process::Angaros;
 
-/// Names another binary than the one that was built with the tests, such as a release build to be measured.
+/// Names another binary than the one that was built with the tests, such as a release build to be measured: a path,
+/// relative to the workspace's root.
 pub const BINARY_VARIABLE: &str = "ANGAROS_TEST_BINARY";
 
 /// Variables beside `ANGAROS_*` that the binary reads, and those that would lead its HTTP requests elsewhere.
@@ -42,8 +43,8 @@ pub struct Launch {
 impl Launch {
     /// In a new folder. `built` is the binary of this build: `env!("CARGO_BIN_EXE_angaros")`.
     pub fn new(built: &str) -> Launch {
-        let binary = std::env::var_os(BINARY_VARIABLE).map_or_else(|| built.into(), PathBuf::from);
-        let binary = std::path::absolute(binary).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let binary = std::env::var_os(BINARY_VARIABLE).map_or_else(|| built.into(), |path| root.join(path));
         let folder = Arc::new(tempfile::Builder::new().prefix("angaros-test-").tempdir().unwrap());
         Launch { binary, folder, settings: Vec::new(), listen: "127.0.0.1:0".into() }
     }
