@@ -63,11 +63,19 @@ fn describe(action: &Action) -> String {
     }
 }
 
+/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, or `target` in the workspace's root.
+fn target_directory(root: &Path) -> String {
+    let configured = std::env::var_os("CARGO_TARGET_DIR").map(std::path::PathBuf::from);
+    root.join(configured.unwrap_or_else(|| "target".into())).display().to_string()
+}
+
 fn perform(root: &Path, action: &Action) -> anyhow::Result<Outcome> {
     let passed = match action {
         Action::Tidy => tidy::run_and_print(root)?,
         Action::Cargo { arguments, environment } => {
-            status(cargo(root).args(*arguments).envs(environment.iter().copied()))?
+            let target = target_directory(root);
+            let set = environment.iter().map(|(name, value)| (name, value.replace("{target}", &target)));
+            status(cargo(root).args(*arguments).envs(set))?
         }
         Action::IfInstalled { arguments, install } => {
             let tool = arguments.first().copied().unwrap_or_default();

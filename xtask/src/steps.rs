@@ -16,7 +16,7 @@ pub(crate) enum Action {
     Cargo {
         /// What follows `cargo`.
         arguments: &'static [&'static str],
-        /// Variables set for it.
+        /// Variables set for it; `{target}` in a value stands for cargo's target directory.
         environment: &'static [(&'static str, &'static str)],
     },
     /// A cargo command that is a separate installation: not checked, and said so, where it is missing.
@@ -56,8 +56,29 @@ pub(crate) const STEPS: &[Step] = &[
         },
     },
     Step { name: "test", action: cargo(&["test", "--workspace", "--locked"]) },
-    // Tests that need the optimised binary follow this step.
     Step { name: "release", action: cargo(&["build", "--release", "--locked"]) },
+    // What only the optimised binary can show: memory at rest, kills under full load, and its rates, which are printed.
+    Step {
+        name: "shipped",
+        action: Action::Cargo {
+            arguments: &[
+                "test",
+                "--package",
+                "angaros-cli",
+                "--locked",
+                "--test",
+                "idle",
+                "--test",
+                "kill",
+                "--test",
+                "throughput",
+                "--",
+                "--nocapture",
+                "--test-threads=1",
+            ],
+            environment: &[("ANGAROS_TEST_BINARY", "{target}/release/angaros")],
+        },
+    },
 ];
 
 #[cfg(test)]
@@ -67,7 +88,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_cheap_steps_come_first() {
         let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
-        assert_eq!(names, ["format", "tidy", "clippy", "doc", "deny", "test", "release"]);
+        assert_eq!(names, ["format", "tidy", "clippy", "doc", "deny", "test", "release", "shipped"]);
     }
 
     #[test]
