@@ -45,7 +45,7 @@ pub struct Outcome {
     pub class: Class,
     /// The provider's own id of the message, if it gave one.
     pub provider_message_id: Option<String>,
-    /// The provider's answer in words for people; see [`Outcome::with_detail`] for its bound.
+    /// The provider's answer in words for people; see [`Outcome::new`] for its bound.
     pub detail: String,
     /// How long the provider asked us to wait, in milliseconds.
     pub retry_after_millis: Option<i64>,

@@ -15,7 +15,10 @@ async fn an_accepted_notification_is_delivered_at_once() {
     let engine = world.engine().await;
     let id = world.send(|_| ()).await;
     let done = world.until_final(id).await;
-    assert_eq!((done.status, done.attempts, done.provider.as_deref()), (Status::Delivered, 1, Some("scripted")));
+    assert_eq!(
+        (done.status, done.attempts, done.provider.as_deref()),
+        (Status::Delivered, 1, Some("scripted"))
+    );
     assert!(done.delivered_at.unwrap().millis_since(START) < 100, "a wake-up, not the next poll");
     assert_eq!(world.trace(id).await, ["created", "queued", "processing", "sent", "delivered"]);
     engine.shutdown().await;
@@ -33,8 +36,17 @@ async fn transient_faults_are_retried_with_growing_delays() {
         let waited = pair[1].millis_since(pair[0]);
         assert!((full / 2..=full + 100).contains(&waited), "{waited} ms of at most {full}");
     }
-    let expected =
-        ["created", "queued", "processing", "retrying", "processing", "retrying", "processing", "sent", "delivered"];
+    let expected = [
+        "created",
+        "queued",
+        "processing",
+        "retrying",
+        "processing",
+        "retrying",
+        "processing",
+        "sent",
+        "delivered",
+    ];
     assert_eq!(world.trace(id).await, expected);
     engine.shutdown().await;
 }

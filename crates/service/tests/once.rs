@@ -1,5 +1,7 @@
 //! The one rule for everything that can be sent twice, when the world has changed in between. Virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,9 +96,14 @@ async fn a_repeat_is_answered_although_its_template_is_gone() {
     };
     assert_eq!(first.content.text, "hello Ada");
     service.template_delete(TENANT, template.id).await.unwrap();
-    assert_eq!(service.notify(&caller(), templated.clone(), key("k")).await.unwrap(), Receipt::Replayed(first));
+    assert_eq!(
+        service.notify(&caller(), templated.clone(), key("k")).await.unwrap(),
+        Receipt::Replayed(first)
+    );
     let unknown = service.notify(&caller(), templated, None).await;
-    assert!(matches!(unknown, Err(ServiceError::Unprocessable(faults)) if faults[0].pointer == "#/template_id"));
+    assert!(
+        matches!(unknown, Err(ServiceError::Unprocessable(faults)) if faults[0].pointer == "#/template_id")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,11 +124,15 @@ async fn a_key_stands_for_one_request_only() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_replayed_as_a_whole() {
     let service = service();
-    let batch = BatchDraft { notifications: vec![draft(); 3], campaign_id: Some("c".into()), metadata: Map::new() };
+    let batch =
+        BatchDraft { notifications: vec![draft(); 3], campaign_id: Some("c".into()), metadata: Map::new() };
     let Receipt::New(first) = service.notify_batch(&caller(), batch.clone(), key("b")).await.unwrap() else {
         panic!("it is new")
     };
-    assert_eq!(service.notify_batch(&caller(), batch, key("b")).await.unwrap(), Receipt::Replayed(first.clone()));
+    assert_eq!(
+        service.notify_batch(&caller(), batch, key("b")).await.unwrap(),
+        Receipt::Replayed(first.clone())
+    );
     let view = service.batch(TENANT, first.id).await.unwrap();
     assert_eq!((view.batch.size, view.counts.get(&Status::Queued)), (3, Some(&3)));
     assert_eq!(count(&service).await, 3);
@@ -131,8 +142,11 @@ async fn a_batch_is_replayed_as_a_whole() {
 async fn a_batch_with_faults_stores_nothing_and_names_them_all() {
     let service = service();
     let bad = Draft { recipient: "x".into(), ..draft() };
-    let batch =
-        BatchDraft { notifications: vec![draft(), bad.clone(), bad], campaign_id: None, metadata: Map::new() };
+    let batch = BatchDraft {
+        notifications: vec![draft(), bad.clone(), bad],
+        campaign_id: None,
+        metadata: Map::new(),
+    };
     let Err(ServiceError::Invalid(faults)) = service.notify_batch(&caller(), batch, None).await else {
         panic!("it is refused")
     };

@@ -1,6 +1,6 @@
 //! The embedded store on SQLite: one file, one writer, many readers.
 //!
-//! Every write of the process goes through one thread, which takes all that wait into one transaction ([`writer`]);
+//! Every write of the process goes through one thread, which takes all that wait into one transaction (`writer.rs`);
 //! reads run on a small pool beside it. The database is in WAL mode with `synchronous=FULL`: what is answered is on
 //! disk. The SQL of each verb stands in the file named for it.
 

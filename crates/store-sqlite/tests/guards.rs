@@ -1,5 +1,7 @@
 //! What the database refuses and survives: by SQL, by a second owner, by jobs that fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 

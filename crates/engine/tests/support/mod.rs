@@ -1,6 +1,7 @@
 //! A world for the engine: the model store, a scripted provider, and tokio's virtual time.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -181,7 +182,8 @@ impl World {
         };
         edit(&mut draft);
         let id = CorrelationId::parse("test").unwrap();
-        let caller = Caller { tenant: TenantId::DEFAULT, correlation: Correlation { id, trace_parent: None } };
+        let caller =
+            Caller { tenant: TenantId::DEFAULT, correlation: Correlation { id, trace_parent: None } };
         match self.service.notify(&caller, draft, None).await.unwrap() {
             Receipt::New(notification) | Receipt::Replayed(notification) => notification.id,
         }
