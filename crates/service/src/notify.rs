@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::coalescer::{Coalescer, Limits};
 use crate::{Caller, Result, Service, ServiceError, TransitionCoord};
 
-/// Rows that one transaction may take under saturation; measured on SQLite, see `docs/benchmarks.md`.
+/// Rows that one transaction may take under saturation: bounds the time of a commit, which everyone in it waits for.
 const COMMIT_ROWS_MAX: usize = 5_000;
 
 /// What the one rule answers: a new thing, or what was stored the first time.

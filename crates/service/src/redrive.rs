@@ -1,6 +1,6 @@
 //! Taking back and sending again: cancel, retry one, retry many.
 
-use angaros_domain::{Notification, NotificationId, TenantId};
+use angaros_domain::{Notification, NotificationId, TenantId, Timestamp};
 use angaros_store::{Cancelled, RedriveFilter, RedriveParams, Redriven, Transition};
 
 use crate::{Missing, Result, Service, ServiceError};
@@ -25,7 +25,7 @@ impl Service {
     /// Gives one dead letter fresh attempts.
     pub async fn retry(&self, tenant: TenantId, id: NotificationId) -> Result<Notification> {
         let filter = RedriveFilter { ids: Some(vec![id]), ..RedriveFilter::default() };
-        let mut redriven = self.redrive(tenant, filter).await?;
+        let mut redriven = self.redrive(tenant, filter, self.clock.now()).await?;
         if let Some((notification, _)) = redriven.done.pop() {
             return Ok(notification);
         }
@@ -35,11 +35,13 @@ impl Service {
         }
     }
 
-    /// Gives every dead letter that the filter chooses fresh attempts; answers how many there were.
+    /// Gives every dead letter that the filter chooses fresh attempts; answers how many there were. What fails again
+    /// meanwhile is left alone, so that this ends however fast that goes.
     pub async fn retry_many(&self, tenant: TenantId, filter: RedriveFilter) -> Result<u64> {
+        let failed_until = self.clock.now();
         let mut count = 0;
         loop {
-            let done = self.redrive(tenant, filter.clone()).await?.done.len();
+            let done = self.redrive(tenant, filter.clone(), failed_until).await?.done.len();
             count += done as u64;
             if done < REDRIVE_CHUNK {
                 return Ok(count);
@@ -47,8 +49,14 @@ impl Service {
         }
     }
 
-    async fn redrive(&self, tenant: TenantId, filter: RedriveFilter) -> Result<Redriven> {
-        let params = RedriveParams { tenant, filter, now: self.clock.now(), limit: REDRIVE_CHUNK };
+    async fn redrive(
+        &self,
+        tenant: TenantId,
+        filter: RedriveFilter,
+        failed_until: Timestamp,
+    ) -> Result<Redriven> {
+        let now = self.clock.now();
+        let params = RedriveParams { tenant, filter, failed_until, now, limit: REDRIVE_CHUNK };
         let redriven = self.store.redrive(params).await?;
         if !redriven.done.is_empty() {
             self.coord.work_ready();

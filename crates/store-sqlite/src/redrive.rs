@@ -2,7 +2,7 @@
 
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{Notification, Status};
-use angaros_store::{RedriveFilter, RedriveParams, Redriven, Result};
+use angaros_store::{RedriveParams, Redriven, Result};
 use rusqlite::Connection;
 
 use crate::events::Log;
@@ -45,7 +45,7 @@ fn choose_by_id(
                     if claimed.contains_key(&slot) { Status::Processing } else { notification.status };
                 redriven.refused.push((id, status));
             }
-            Some(found) if chosen.len() < params.limit && matches(&params.filter, &found.1) => {
+            Some(found) if chosen.len() < params.limit && matches(params, &found.1) => {
                 chosen.push(found);
             }
             Some(_) => {}
@@ -56,7 +56,10 @@ fn choose_by_id(
 
 fn choose(connection: &Connection, params: &RedriveParams) -> Result<Vec<(i64, Notification)>> {
     let filter = &params.filter;
-    let mut conditions = vec![Condition::text("status = ?", Status::Failed.as_str())];
+    let mut conditions = vec![
+        Condition::text("status = ?", Status::Failed.as_str()),
+        Condition::number("failed_at <= ?", params.failed_until.as_millis()),
+    ];
     conditions.extend(filter.channel.map(|channel| Condition::text("channel = ?", channel.as_str())));
     conditions.extend(filter.campaign_id.as_ref().map(|id| Condition::text("campaign_id = ?", id)));
     conditions.extend(filter.batch_id.map(|id| Condition::id("batch_id = ?", id.0)));
@@ -67,8 +70,10 @@ fn choose(connection: &Connection, params: &RedriveParams) -> Result<Vec<(i64, N
     list::select(connection, params.tenant, "notifications_status", &conditions, "ASC", params.limit)
 }
 
-fn matches(filter: &RedriveFilter, n: &Notification) -> bool {
-    filter.channel.is_none_or(|channel| n.channel == channel)
+fn matches(params: &RedriveParams, n: &Notification) -> bool {
+    let filter = &params.filter;
+    n.failed_at.is_none_or(|at| at <= params.failed_until)
+        && filter.channel.is_none_or(|channel| n.channel == channel)
         && (filter.campaign_id.is_none() || n.campaign_id == filter.campaign_id)
         && (filter.batch_id.is_none() || n.batch_id == filter.batch_id)
         && (filter.failure_reason.is_none() || n.failure_reason == filter.failure_reason)

@@ -220,6 +220,8 @@ pub struct RedriveParams {
     pub tenant: TenantId,
     /// Which.
     pub filter: RedriveFilter,
+    /// Only what had failed by then: what fails again while a large redrive goes on is left alone.
+    pub failed_until: Timestamp,
     /// Now.
     pub now: Timestamp,
     /// At most this many in one transaction, oldest first.

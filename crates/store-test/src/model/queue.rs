@@ -101,7 +101,11 @@ impl Queue for MemoryStore {
                 Some(status) => redriven.refused.push((*id, status)),
             }
         }
-        let chosen = |row: &Row| row.notification.tenant == params.tenant && is_chosen(&params.filter, row);
+        let chosen = |row: &Row| {
+            let n = &row.notification;
+            let in_time = n.failed_at.is_none_or(|at| at <= params.failed_until);
+            n.tenant == params.tenant && in_time && is_chosen(&params.filter, row)
+        };
         // By id and not by slot: that is the order of creation.
         let mut slots = state.slots_in(chosen);
         slots.sort_by_key(|slot| state.rows[*slot].notification.id);

@@ -281,7 +281,13 @@ impl<S: Store> Pair<S> {
             created_after: choice.created_after.map(|index| made(index).created_at),
             created_before: choice.created_before.map(|index| made(index).created_at),
         };
-        let params = RedriveParams { tenant: self.tenants[tenant], filter, now: self.now, limit };
+        let params = RedriveParams {
+            tenant: self.tenants[tenant],
+            filter,
+            failed_until: self.now,
+            now: self.now,
+            limit,
+        };
         let answer = told_in_order(self.store.redrive(params.clone()).await.unwrap());
         prop_assert_eq!(answer, told_in_order(self.model.redrive(params).await.unwrap()));
         Ok(())

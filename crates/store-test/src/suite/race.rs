@@ -206,7 +206,13 @@ async fn dead_letters_are_redriven_once(store: &Shared) {
     let redriven = at_once(8, |_| {
         let store = store.clone();
         let filter = RedriveFilter::default();
-        let params = RedriveParams { tenant: TenantId::DEFAULT, filter, now: NOW.plus_seconds(1), limit: 5 };
+        let params = RedriveParams {
+            tenant: TenantId::DEFAULT,
+            filter,
+            failed_until: NOW.plus_seconds(1),
+            now: NOW.plus_seconds(1),
+            limit: 5,
+        };
         async move { store.redrive(params).await.unwrap().done }
     });
     let mut redriven: Vec<NotificationId> = redriven.await.concat().iter().map(|(n, _)| n.id).collect();

@@ -23,13 +23,15 @@ checks!(redrive:
     each_condition_chooses,
     conditions_and_ids_must_all_hold,
     the_oldest_come_first_up_to_the_limit,
+    what_failed_after_the_call_began_is_left_alone,
     nothing_to_redrive_is_nothing_done,
 );
 
 const LATER: Timestamp = NOW.plus_seconds(60);
 
 async fn redrive(store: &dyn Store, filter: RedriveFilter) -> Redriven {
-    let params = RedriveParams { tenant: TenantId::DEFAULT, filter, now: LATER, limit: 100 };
+    let params =
+        RedriveParams { tenant: TenantId::DEFAULT, filter, failed_until: LATER, now: LATER, limit: 100 };
     store.redrive(params).await.unwrap()
 }
 
@@ -67,6 +69,7 @@ async fn it_can_fail_and_be_redriven_again(store: &dyn Store) {
     let params = RedriveParams {
         tenant: TenantId::DEFAULT,
         filter: by_ids(&[failed.id]),
+        failed_until: LATER.plus_seconds(2),
         now: LATER.plus_seconds(2),
         limit: 1,
     };
@@ -180,12 +183,27 @@ async fn the_oldest_come_first_up_to_the_limit(store: &dyn Store) {
     let expected: Vec<NotificationId> = all.iter().map(|n| n.id).collect();
     for chunk in expected.chunks(2) {
         let filter = RedriveFilter::default();
-        let params = RedriveParams { tenant: TenantId::DEFAULT, filter, now: LATER, limit: 2 };
+        let params =
+            RedriveParams { tenant: TenantId::DEFAULT, filter, failed_until: LATER, now: LATER, limit: 2 };
         let redriven = store.redrive(params).await.unwrap();
         assert_eq!(done(&redriven), chunk);
         assert!(redriven.done.is_sorted_by_key(|(_, position)| *position), "logged in that order");
     }
     assert_eq!(redrive(store, RedriveFilter::default()).await, Redriven::default());
+}
+
+async fn what_failed_after_the_call_began_is_left_alone(store: &dyn Store) {
+    let before = put_settled(store, notification(NOW), || fail(NOW), NOW).await;
+    let after = put_settled(store, notification(NOW), || fail(NOW), NOW.plus_seconds(2)).await;
+    for filter in [RedriveFilter::default(), by_ids(&[before.id, after.id])] {
+        let began = NOW.plus_seconds(1);
+        let params =
+            RedriveParams { tenant: TenantId::DEFAULT, filter, failed_until: began, now: LATER, limit: 10 };
+        let redriven = done(&store.redrive(params).await.unwrap());
+        assert!(!redriven.contains(&after.id), "{redriven:?}");
+    }
+    assert_eq!(status(store, before.id).await, Status::Queued);
+    assert_eq!(status(store, after.id).await, Status::Failed);
 }
 
 async fn nothing_to_redrive_is_nothing_done(store: &dyn Store) {
@@ -195,8 +213,13 @@ async fn nothing_to_redrive_is_nothing_done(store: &dyn Store) {
 
     let failed = put_settled(store, notification(NOW), || fail(NOW), NOW).await;
     assert_eq!(redrive(store, by_ids(&[])).await, Redriven::default(), "no ids are none, not all");
-    let params =
-        RedriveParams { tenant: TenantId::DEFAULT, filter: RedriveFilter::default(), now: LATER, limit: 0 };
+    let params = RedriveParams {
+        tenant: TenantId::DEFAULT,
+        filter: RedriveFilter::default(),
+        failed_until: LATER,
+        now: LATER,
+        limit: 0,
+    };
     assert_eq!(store.redrive(params).await.unwrap(), Redriven::default());
     assert_eq!(get(store, failed.id).await, failed);
 }

@@ -102,7 +102,13 @@ async fn one_does_not_redrive_for_another(store: &dyn Store) {
         settle_item(store, lease.id, item(claim_of(&lease, id), fail(NOW), NOW)).await;
     }
     let redrive = async |filter| {
-        let params = RedriveParams { tenant: stranger, filter, now: NOW.plus_seconds(1), limit: 10 };
+        let params = RedriveParams {
+            tenant: stranger,
+            filter,
+            failed_until: NOW.plus_seconds(1),
+            now: NOW.plus_seconds(1),
+            limit: 10,
+        };
         store.redrive(params).await.unwrap()
     };
     let redriven = redrive(RedriveFilter { ids: Some(vec![own.id]), ..RedriveFilter::default() }).await;
