@@ -21,6 +21,18 @@ const ITEMS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 5000.0
 /// How often histograms are folded and gauges of the queue are read.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// Counters without labels. They are there from the start, at 0: of a series that begins with its first increment,
+/// nothing can tell the rate of that one.
+const FROM_THE_START: [&str; 7] = [
+    metric::CLAIMS,
+    metric::CLAIMED,
+    metric::SETTLES,
+    metric::SETTLED_STALE,
+    metric::RESCUED,
+    metric::PROMOTED,
+    metric::STORE_COMMITS,
+];
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
@@ -61,6 +73,11 @@ pub(crate) fn metrics() -> Result<PrometheusHandle> {
         .build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("metrics cannot be set up")?;
+    register();
+    Ok(handle)
+}
+
+fn register() {
     for metric in metric::ALL {
         match metric.kind {
             Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
@@ -68,8 +85,10 @@ pub(crate) fn metrics() -> Result<PrometheusHandle> {
             Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
         }
     }
+    for name in FROM_THE_START {
+        metrics::counter!(name).absolute(0);
+    }
     metrics::gauge!(metric::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    Ok(handle)
 }
 
 /// Folds histograms and reads the gauges of the queue, until `stopping`.
@@ -96,6 +115,22 @@ fn show(stats: &Stats, now: Timestamp) {
             metrics::gauge!(metric::QUEUE_DEPTH, &labels).set(depth as f64);
         }
     }
-    let age = stats.oldest_queued.map_or(0, |oldest| now.millis_since(oldest));
+    // A clock that was set back makes nothing younger than new.
+    let age = stats.oldest_queued.map_or(0, |oldest| now.millis_since(oldest).max(0));
     metrics::gauge!(metric::OLDEST_QUEUED_SECONDS).set(age as f64 / 1000.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_without_labels_begin_at_0() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, register);
+        let text = recorder.handle().render();
+        for name in FROM_THE_START {
+            assert!(text.contains(&format!("\n{name} 0\n")), "{name}: {text}");
+        }
+    }
 }

@@ -130,6 +130,15 @@ pub fn decide_lost(
     }
 }
 
+/// Decides what becomes of a notification whose send a shutdown interrupted. That is not the message's fault, so the
+/// attempt does not count; whether it may be sent again is the policy's to say, unless the provider knows repeats.
+pub fn decide_interrupted(report: Report, idempotent: bool, policy: &RetryPolicy, now: Timestamp) -> Change {
+    match policy.on_lost_worker {
+        OnLostWorker::Fail if !idempotent => Change::fail(FailureReason::WorkerTimeout, Some(report)),
+        _ => Change::Retry { report: Some(report), at: now, counts: false },
+    }
+}
+
 fn retry_or_give_up(notification: &Notification, report: Report, at: Timestamp) -> Change {
     if notification.attempts + 1 >= notification.max_attempts {
         Change::fail(FailureReason::RetriesExhausted, Some(report))
@@ -137,7 +146,7 @@ fn retry_or_give_up(notification: &Notification, report: Report, at: Timestamp) 
         // The next attempt would come too late: say so now instead of keeping the caller waiting.
         Change::fail(FailureReason::Expired, Some(report))
     } else {
-        Change::Retry { report: Some(report), at }
+        Change::Retry { report: Some(report), at, counts: true }
     }
 }
 

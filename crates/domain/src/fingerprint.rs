@@ -68,7 +68,7 @@ impl FingerprintBuilder {
 /// Beyond this, not every integer is a double.
 const EXACT_MAX: u64 = 1 << 53;
 
-/// Writes integers that a double may not hold as objects of their digits, which no two of them share.
+/// Writes integers that a double may not hold as objects of their digits, so that no two of them look alike.
 fn spell_out_large_integers(value: &mut Value) {
     match value {
         Value::Number(number) => {

@@ -23,8 +23,7 @@ impl Gcra {
 
     /// How many tokens are there now.
     pub fn available(&self, now: Timestamp) -> usize {
-        let now = micros(now);
-        let ahead = self.arrival_micros.max(now) - now;
+        let ahead = self.arrival(now) - micros(now);
         let free = (self.burst * self.interval_micros - ahead) / self.interval_micros.max(1);
         usize::try_from(free).unwrap_or(0)
     }
@@ -45,8 +44,15 @@ impl Gcra {
     /// When so many tokens are there, at most the burst: now, or later.
     pub fn next_at(&self, tokens: usize, now: Timestamp) -> Timestamp {
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX).clamp(1, self.burst);
-        let due = self.arrival_micros - (self.burst - tokens) * self.interval_micros;
+        let due = self.arrival(now) - (self.burst - tokens) * self.interval_micros;
         now.max(Timestamp::from_millis(due.div_euclid(1000) + i64::from(due.rem_euclid(1000) > 0)))
+    }
+
+    /// The theoretical arrival time, seen from `now`: not in the past, and never further ahead than a whole burst. It
+    /// only is if the clock was set back, and then waiting for it would stop everything for the size of that step.
+    fn arrival(&self, now: Timestamp) -> i64 {
+        let now = micros(now);
+        self.arrival_micros.clamp(now, now + self.burst * self.interval_micros)
     }
 }
 
@@ -78,6 +84,16 @@ mod tests {
                 let bound = now.millis_since(start) * 1000 / interval + i64::from((rate / 10).max(1));
                 prop_assert!(taken as i64 <= bound, "{taken} > {bound}");
             }
+        }
+
+        /// A clock that is set back costs a burst's time at the most.
+        #[test]
+        fn a_step_back_of_the_clock_stops_nothing(rate in 1u32..5_000, back in 0i64..100_000_000) {
+            let mut limiter = Gcra::new(NonZeroU32::new(rate).unwrap());
+            let now = Timestamp::from_millis(1_000_000_000);
+            limiter.take(limiter.available(now), now);
+            let earlier = now.plus_millis(-back);
+            prop_assert!(limiter.next_at(1, earlier).millis_since(earlier) <= 1_001);
         }
 
         /// Waiting until `next_at` always finds the tokens.

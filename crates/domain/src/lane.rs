@@ -83,18 +83,23 @@ impl Lane {
     }
 }
 
-/// Splits `capacity` between a channel's three lanes 6:3:1 (high, normal, low), each at least one while it lasts.
+/// The order in which a channel's places go to its lanes: 6 high, 3 normal, 1 low in every ten, spread evenly.
+const TURNS: [Priority; 10] = {
+    use Priority::{High as H, Low as L, Normal as N};
+    [H, N, H, H, N, H, L, H, N, H]
+};
+
+/// Splits `capacity` between a channel's three lanes, 6:3:1 (high, normal, low).
 ///
-/// The rounding rest goes to the most urgent lane. Whoever claims offers what a lane did not use to the others.
-pub fn share(capacity: usize) -> [(Priority, usize); 3] {
-    let total: usize = Priority::ALL.iter().map(|p| p.weight() as usize).sum();
-    let mut left = capacity;
-    let mut shares = Priority::ALL.map(|p| (p, 0));
-    for (priority, quota) in shares.iter_mut().rev() {
-        *quota = (capacity * priority.weight() as usize / total).max(1).min(left);
-        left -= *quota;
+/// `turn` counts the places that were given out before. Passing it on keeps the shares exact over many small splits, so
+/// that also a capacity of one at a time starves no lane. What a lane does not use, whoever claims offers to the others.
+pub fn share(capacity: usize, turn: usize) -> [(Priority, usize); 3] {
+    let rounds = capacity / TURNS.len();
+    let mut shares = Priority::ALL.map(|p| (p, rounds * p.weight() as usize));
+    for place in 0..capacity % TURNS.len() {
+        let priority = TURNS[(turn + place) % TURNS.len()];
+        shares[priority as usize].1 += 1;
     }
-    shares[0].1 += left;
     shares
 }
 
@@ -111,11 +116,33 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_six_three_one_and_add_up() {
-        assert_eq!(share(100).map(|(_, n)| n), [60, 30, 10]);
-        for capacity in 0..500 {
-            assert_eq!(share(capacity).iter().map(|(_, n)| n).sum::<usize>(), capacity);
+    fn the_turns_hold_the_weights() {
+        for priority in Priority::ALL {
+            let count = TURNS.iter().filter(|turn| **turn == priority).count();
+            assert_eq!(count, priority.weight() as usize);
         }
-        assert!(share(3).iter().all(|(_, n)| *n == 1), "no lane starves when there is room for each");
+    }
+
+    #[test]
+    fn shares_are_six_three_one_and_add_up() {
+        assert_eq!(share(100, 7).map(|(_, n)| n), [60, 30, 10]);
+        for capacity in 0..200 {
+            for turn in 0..10 {
+                assert_eq!(share(capacity, turn).iter().map(|(_, n)| n).sum::<usize>(), capacity);
+            }
+        }
+    }
+
+    #[test]
+    fn small_shares_add_up_to_the_same() {
+        for size in [1, 2, 3, 7] {
+            let mut given = [0; 3];
+            for turn in (0..2_100 / size).map(|n| n * size) {
+                for (sum, (_, n)) in given.iter_mut().zip(share(size, turn)) {
+                    *sum += n;
+                }
+            }
+            assert_eq!(given, [1_260, 630, 210], "in steps of {size}");
+        }
     }
 }

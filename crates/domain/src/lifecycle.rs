@@ -25,12 +25,14 @@ pub enum Change {
         /// Whether the provider reports delivery later.
         receipts: bool,
     },
-    /// It goes back to wait until `at`. Without a report nothing was tried, and no attempt is counted.
+    /// It goes back to wait until `at`.
     Retry {
         /// The attempt, if one was made.
         report: Option<Report>,
         /// When the next attempt is due.
         at: Timestamp,
+        /// Whether the attempt counts. What is no fault of the message does not: a shutdown, a gate that closed.
+        counts: bool,
     },
     /// It is given up.
     Fail {
@@ -53,7 +55,7 @@ impl Change {
 
     /// Putting a claim back untouched: a shutdown, a gate that closed. Costs no attempt.
     pub fn release(now: Timestamp) -> Change {
-        Change::Retry { report: None, at: now }
+        Change::Retry { report: None, at: now, counts: false }
     }
 
     fn report(&self) -> Option<&Report> {
@@ -87,12 +89,15 @@ impl Notification {
         let after = status.next(step(&change))?;
 
         let report = change.report().cloned();
+        let attempt = self.attempts + u32::from(report.is_some());
         if let Some(report) = &report {
-            self.attempts += 1;
+            if !matches!(change, Change::Retry { counts: false, .. }) {
+                self.attempts = attempt;
+            }
             self.last_attempted_at = Some(report.started_at);
             self.provider = Some(report.provider.clone());
             let metadata = Map::from_iter([("provider".to_owned(), json!(report.provider))]);
-            events.push(self.event(Status::Processing, self.attempts, report.claimed_at, now, metadata));
+            events.push(self.event(Status::Processing, attempt, report.claimed_at, now, metadata));
         }
         self.status = after;
         self.updated_at = now;
@@ -124,7 +129,7 @@ impl Notification {
                     self.delivered_at = Some(now);
                 }
             }
-            Change::Retry { report, at } => {
+            Change::Retry { report, at, .. } => {
                 self.next_retry_at = Some(at);
                 metadata.insert("next_retry_at".into(), json!(at));
                 match report {
@@ -142,7 +147,8 @@ impl Notification {
             }
             Change::Cancel => self.cancelled_at = Some(now),
         }
-        events.push(self.event(self.status, self.attempts, now, now, metadata));
+        let attempt = if self.status == Status::Queued { self.attempts } else { attempt };
+        events.push(self.event(self.status, attempt, now, now, metadata));
         Ok(events)
     }
 
@@ -273,12 +279,17 @@ mod tests {
     fn retry_counts_an_attempt_and_release_does_not() {
         let mut n = fixture();
         let at = NOW.plus_seconds(30);
-        let events = n.apply(Change::Retry { report: Some(report(Class::Transient)), at }, NOW).unwrap();
+        let tried = Change::Retry { report: Some(report(Class::Transient)), at, counts: true };
+        let events = n.apply(tried, NOW).unwrap();
         assert_eq!(names(&events), ["processing", "retrying"]);
         assert_eq!((n.status, n.attempts, n.due_at()), (Status::Retrying, 1, Some(at)));
         let events = n.apply(Change::release(NOW), NOW).unwrap();
         assert_eq!(names(&events), ["retrying"]);
         assert_eq!((n.attempts, n.due_at()), (1, Some(NOW)));
+        let interrupted = Change::Retry { report: Some(report(Class::Ambiguous)), at: NOW, counts: false };
+        let events = n.apply(interrupted, NOW).unwrap();
+        assert_eq!(names(&events), ["processing", "retrying"]);
+        assert_eq!((n.attempts, &events[1].metadata["attempt"]), (1, &json!(2)), "told, and not counted");
     }
 
     #[test]

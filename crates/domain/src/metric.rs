@@ -45,7 +45,7 @@ metrics! {
     RESCUED = Counter "angaros_rescued_total": "Notifications taken back from lost workers.";
     PROMOTED = Counter "angaros_promoted_total": "Scheduled or retrying notifications that became ready.";
     QUEUE_DEPTH = Gauge "angaros_queue_depth": "Notifications waiting in their lane, by channel and priority.";
-    OLDEST_QUEUED_SECONDS = Gauge "angaros_oldest_queued_seconds": "Age of the notification that has waited longest.";
+    OLDEST_QUEUED_SECONDS = Gauge "angaros_oldest_queued_seconds": "How long the notification has been ready that waits longest in its lane.";
     COALESCED = Histogram "angaros_coalesced_items": "Requests that shared one transaction, by verb.";
     REFUSED = Counter "angaros_refused_total": "Requests refused because a bounded queue was full, by verb.";
     STORE_COMMITS = Counter "angaros_store_commits_total": "Committed write transactions.";

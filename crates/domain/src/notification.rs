@@ -101,6 +101,15 @@ impl Notification {
         }
     }
 
+    /// Since when it is ready, while it waits in its lane: its place among the others there. A retry or a redrive gets
+    /// in behind what was ready before it.
+    pub fn ready_at(&self) -> Timestamp {
+        match self.status {
+            Status::Retrying => self.next_retry_at.unwrap_or(self.updated_at),
+            _ => self.updated_at,
+        }
+    }
+
     /// Whether `expires_at` has come.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)

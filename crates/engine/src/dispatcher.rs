@@ -1,10 +1,8 @@
 //! The dispatcher: claims what there is capacity for, and hands it to workers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use angaros_domain::lane::Lane;
 use angaros_domain::{Channel, metric};
 use angaros_service::{ClaimParams, ClaimedLease, Result};
 use tokio::sync::OwnedSemaphorePermit;
@@ -67,6 +65,7 @@ async fn capacity(shared: &Shared) -> OwnedSemaphorePermit {
     permit
 }
 
+/// Claims for the free places, takes the tokens, and starts a worker for each claim.
 async fn round(
     shared: &Arc<Shared>,
     results: &Results,
@@ -75,50 +74,25 @@ async fn round(
 ) -> Result<Round> {
     let pauses = shared.service.worker().await?;
     let open: Vec<Channel> = Channel::ALL.into_iter().filter(|c| pauses.is_running(*c)).collect();
-    let quotas = gate.quotas(&open, places.num_permits(), shared.service.clock().now());
-    let Some(claimed) = claim(shared, results, gate, &quotas, &mut places).await? else {
-        return Ok(Round::Idle { open });
-    };
-    let full: Vec<Lane> = quotas
-        .into_iter()
-        .filter(|(lane, quota)| claimed.get(lane) == Some(quota))
-        .map(|(lane, _)| lane)
-        .collect();
-    let rest = gate.rest(&full, places.num_permits(), shared.service.clock().now());
-    claim(shared, results, gate, &rest, &mut places).await?;
-    Ok(Round::Worked)
-}
-
-/// Claims, takes the tokens, and starts a worker for each claim. Answers how many each lane gave.
-async fn claim(
-    shared: &Arc<Shared>,
-    results: &Results,
-    gate: &mut Gate,
-    quotas: &[(Lane, usize)],
-    places: &mut OwnedSemaphorePermit,
-) -> Result<Option<HashMap<Lane, usize>>> {
-    if quotas.is_empty() {
-        return Ok(None);
-    }
     let clock = shared.service.clock();
     let now = clock.now();
+    let Some(quotas) = gate.quotas(&open, places.num_permits(), now) else { return Ok(Round::Idle { open }) };
     let params = ClaimParams {
         worker: shared.settings.worker.clone(),
         lease: clock.new_lease_id(),
-        lanes: quotas.to_vec(),
+        lanes: quotas.lanes,
+        channel_max: quotas.channel_max,
+        max: places.num_permits(),
         now,
         until: now.plus_seconds(shared.settings.lease_seconds),
     };
-    let Some(lease) = shared.service.claim(params).await? else { return Ok(None) };
-    let mut claimed: HashMap<Lane, usize> = HashMap::new();
-    for claim in &lease.claims {
-        *claimed.entry(claim.notification.lane()).or_default() += 1;
+    let Some(lease) = shared.service.claim(params).await? else { return Ok(Round::Idle { open }) };
+    for channel in Channel::ALL {
+        let claimed = lease.claims.iter().filter(|claim| claim.notification.channel == channel).count();
+        gate.take(channel, claimed, now);
     }
-    for (lane, count) in &claimed {
-        gate.take(lane.channel, *count, now);
-    }
-    start(shared, results, lease, places);
-    Ok(Some(claimed))
+    start(shared, results, lease, &mut places);
+    Ok(Round::Worked)
 }
 
 fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, places: &mut OwnedSemaphorePermit) {

@@ -1,12 +1,13 @@
-//! The gate: how many of each lane may be claimed now.
+//! The gate: what may be claimed now, and from where first.
 //!
 //! A claim never takes more than there is capacity and rate for, so a limited message is never claimed only to be put
-//! back. What a channel may send is split 6:3:1 between its lanes.
+//! back. The open channels share the capacity, and each channel's lanes share its part 6:3:1; what somebody leaves, the
+//! others get in the same claim. So no place stays empty while anything waits that may be sent.
 
 use std::num::NonZeroU32;
 
 use angaros_domain::gcra::Gcra;
-use angaros_domain::lane::{Lane, share};
+use angaros_domain::lane::{Lane, Priority, share};
 use angaros_domain::{Channel, Timestamp};
 
 use crate::ChannelSettings;
@@ -14,58 +15,58 @@ use crate::ChannelSettings;
 /// The rate limits of this process, and whose turn it is.
 pub(crate) struct Gate {
     limits: [Option<Gcra>; Channel::ALL.len()],
-    turn: usize,
+    /// Places given to each channel's lanes so far.
+    turns: [usize; Channel::ALL.len()],
+    /// Which channel is served first.
+    first: usize,
+}
+
+/// What one claim asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Quotas {
+    /// Every lane with its share, and then every lane with all that is left, the most urgent first.
+    pub(crate) lanes: Vec<(Lane, usize)>,
+    /// The tokens of each channel; none for a closed one.
+    pub(crate) channel_max: [usize; Channel::ALL.len()],
 }
 
 impl Gate {
     pub(crate) fn new(channels: &[ChannelSettings; Channel::ALL.len()]) -> Gate {
-        Gate { limits: channels.map(|c| NonZeroU32::new(c.rate_per_second).map(Gcra::new)), turn: 0 }
+        let limits = channels.map(|c| NonZeroU32::new(c.rate_per_second).map(Gcra::new));
+        Gate { limits, turns: [0; Channel::ALL.len()], first: 0 }
     }
 
-    /// Splits `capacity` between the open channels, each no more than its tokens, and each channel's part between its
-    /// lanes. The channel that is served first changes with every call.
-    pub(crate) fn quotas(&mut self, open: &[Channel], capacity: usize, now: Timestamp) -> Vec<(Lane, usize)> {
-        self.turn = self.turn.wrapping_add(1);
-        let mut allowed: Vec<(Channel, usize)> = open.iter().map(|c| (*c, self.tokens(*c, now))).collect();
-        allowed.retain(|(_, tokens)| *tokens > 0);
-        if allowed.is_empty() {
-            return Vec::new();
+    /// What may be claimed from the open channels for `capacity` places; `None` if none of them has a token.
+    pub(crate) fn quotas(&mut self, open: &[Channel], capacity: usize, now: Timestamp) -> Option<Quotas> {
+        let mut channel_max = [0; Channel::ALL.len()];
+        for channel in open {
+            channel_max[channel.index()] = self.tokens(*channel, now);
         }
-        let first = self.turn % allowed.len();
-        allowed.rotate_left(first);
-        // Whoever may take least goes first, so that what it leaves is shared by the others.
-        allowed.sort_by_key(|(_, tokens)| *tokens);
-        let (mut left, mut channels) = (capacity, allowed.len());
-        let mut quotas = Vec::new();
-        for (channel, tokens) in allowed {
-            let part = left.div_ceil(channels).min(tokens);
-            left -= part;
-            channels -= 1;
-            let lanes = share(part).map(|(priority, quota)| (Lane { channel, priority }, quota));
-            quotas.extend(lanes.into_iter().filter(|(_, quota)| *quota > 0));
+        let mut channels: Vec<Channel> =
+            open.iter().copied().filter(|c| channel_max[c.index()] > 0).collect();
+        if channels.is_empty() {
+            return None;
         }
-        quotas
-    }
+        self.first = self.first.wrapping_add(1);
+        let first = self.first % channels.len();
+        channels.rotate_left(first);
 
-    /// What may still be claimed after lanes came back full: the rest of the capacity goes to them alone.
-    pub(crate) fn rest(&self, full: &[Lane], capacity: usize, now: Timestamp) -> Vec<(Lane, usize)> {
+        let mut lanes = Vec::with_capacity(2 * Lane::COUNT);
         let mut left = capacity;
-        let mut quotas = Vec::new();
-        for (index, lane) in full.iter().enumerate() {
-            let same_channel = full[index..].iter().filter(|other| other.channel == lane.channel).count();
-            let taken: usize = quotas
-                .iter()
-                .filter(|(l, _): &&(Lane, usize)| l.channel == lane.channel)
-                .map(|(_, n)| n)
-                .sum();
-            let tokens = self.tokens(lane.channel, now).saturating_sub(taken);
-            let part = left.div_ceil(full.len() - index).min(tokens.div_ceil(same_channel));
+        for (index, channel) in channels.iter().enumerate() {
+            let part = left.div_ceil(channels.len() - index).min(channel_max[channel.index()]);
             left -= part;
-            if part > 0 {
-                quotas.push((*lane, part));
-            }
+            let turn = &mut self.turns[channel.index()];
+            lanes.extend(
+                share(part, *turn).map(|(priority, quota)| (Lane { channel: *channel, priority }, quota)),
+            );
+            *turn = turn.wrapping_add(part);
         }
-        quotas
+        for priority in Priority::ALL {
+            lanes.extend(channels.iter().map(|channel| (Lane { channel: *channel, priority }, capacity)));
+        }
+        lanes.retain(|(_, quota)| *quota > 0);
+        Some(Quotas { lanes, channel_max })
     }
 
     /// Takes the tokens of what was claimed.
@@ -104,40 +105,49 @@ mod tests {
         )
     }
 
-    fn total(quotas: &[(Lane, usize)]) -> usize {
-        quotas.iter().map(|(_, n)| n).sum()
+    /// The shares, without what is offered again.
+    fn shares(quotas: &Quotas) -> Vec<(Lane, usize)> {
+        let mut seen = std::collections::HashSet::new();
+        quotas.lanes.iter().copied().take_while(|(lane, _)| seen.insert(*lane)).collect()
     }
 
     #[test]
-    fn quotas_add_up_to_the_capacity_and_never_exceed_tokens() {
+    fn shares_add_up_to_the_capacity_and_never_exceed_tokens() {
         let mut gate = gate([100, 0, 0, 0]);
-        let quotas = gate.quotas(&Channel::ALL, 256, NOW);
-        assert_eq!(total(&quotas), 256);
-        let sms: usize = quotas.iter().filter(|(l, _)| l.channel == Channel::Sms).map(|(_, n)| n).sum();
-        assert_eq!(sms, 10, "a tenth of a second's tokens");
+        let quotas = gate.quotas(&Channel::ALL, 256, NOW).unwrap();
+        let sms: usize =
+            shares(&quotas).iter().filter(|(l, _)| l.channel == Channel::Sms).map(|(_, n)| n).sum();
+        assert_eq!((sms, quotas.channel_max[0]), (10, 10), "a tenth of a second's tokens");
         gate.take(Channel::Sms, 10, NOW);
-        let quotas = gate.quotas(&Channel::ALL, 256, NOW);
-        assert!(quotas.iter().all(|(lane, _)| lane.channel != Channel::Sms));
-        assert_eq!(total(&quotas), 256);
+        let quotas = gate.quotas(&Channel::ALL, 256, NOW).unwrap();
+        assert!(quotas.lanes.iter().all(|(lane, _)| lane.channel != Channel::Sms));
         assert_eq!(gate.next_at(&[Channel::Sms], NOW), Some(NOW.plus_millis(50)));
         assert_eq!(gate.next_at(&[Channel::Push], NOW), None);
+        assert_eq!(gate.quotas(&[Channel::Sms], 256, NOW), None);
     }
 
     #[test]
     fn closed_channels_get_nothing() {
-        assert_eq!(gate([0; 4]).quotas(&[], 256, NOW), []);
-        let quotas = gate([0; 4]).quotas(&[Channel::Push], 10, NOW);
-        assert_eq!(quotas.iter().map(|(_, n)| *n).collect::<Vec<_>>(), [6, 3, 1]);
+        assert_eq!(gate([0; 4]).quotas(&[], 256, NOW), None);
+        let quotas = gate([0; 4]).quotas(&[Channel::Push], 10, NOW).unwrap();
+        assert_eq!(shares(&quotas).iter().map(|(_, n)| *n).collect::<Vec<_>>(), [6, 3, 1]);
+        assert_eq!(quotas.channel_max, [0, 0, usize::MAX, 0]);
     }
 
+    /// One place at a time: each channel and each lane gets its turn, and whatever waits is offered the place.
     #[test]
-    fn the_rest_goes_to_full_lanes_within_their_tokens() {
-        let gate = gate([100, 0, 0, 0]);
-        let lane = |channel, index: usize| Lane { channel, priority: angaros_domain::Priority::ALL[index] };
-        assert_eq!(gate.rest(&[lane(Channel::Push, 1)], 200, NOW), [(lane(Channel::Push, 1), 200)]);
-        let full = [lane(Channel::Sms, 0), lane(Channel::Sms, 1), lane(Channel::Push, 1)];
-        let rest = gate.rest(&full, 200, NOW);
-        let sms: usize = rest.iter().filter(|(l, _)| l.channel == Channel::Sms).map(|(_, n)| n).sum();
-        assert_eq!((sms, total(&rest)), (10, 200));
+    fn one_place_at_a_time_starves_nobody() {
+        let mut gate = gate([0; 4]);
+        let mut first: std::collections::HashMap<Lane, usize> = std::collections::HashMap::new();
+        for _ in 0..400 {
+            let quotas = gate.quotas(&Channel::ALL, 1, NOW).unwrap();
+            *first.entry(quotas.lanes[0].0).or_default() += 1;
+            let offered: std::collections::HashSet<Lane> =
+                quotas.lanes.iter().map(|(lane, _)| *lane).collect();
+            assert_eq!(offered.len(), Lane::COUNT);
+        }
+        for (lane, count) in first {
+            assert_eq!(count, 10 * lane.priority.weight() as usize, "{lane:?}");
+        }
     }
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::Shared;
 
+/// How soon a beat that failed is tried again: well before the lease runs out.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Renews at about a third of the lease, jittered so that processes do not beat in step. It goes on during a
 /// shutdown, while sends in flight finish; [`crate::Engine::shutdown`] ends it.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -16,9 +19,15 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         if shared.capacity.available_permits() == shared.settings.concurrency {
             continue;
         }
-        let until = clock.now().plus_seconds(lease_seconds);
-        if let Err(error) = shared.service.renew(&shared.settings.worker, until).await {
-            tracing::warn!(%error, "leases could not be renewed");
+        loop {
+            let until = clock.now().plus_seconds(lease_seconds);
+            match shared.service.renew(&shared.settings.worker, until).await {
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "leases could not be renewed; it is tried again at once")
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
         }
     }
 }

@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) hurry: CancellationToken,
     /// The engine was dropped: everything ends where it stands, as if the process had been killed.
     pub(crate) dropped: CancellationToken,
+    /// A part that should run for ever has ended: only a bug of ours does that.
+    pub(crate) failed: CancellationToken,
 }
 
 impl Shared {
@@ -77,6 +79,17 @@ impl Shared {
                 biased;
                 () = dropped.cancelled() => {}
                 () = work => {}
+            }
+        })
+    }
+
+    /// Starts a part that runs until the engine stops. If it panics, [`Engine::failed`] tells.
+    fn spawn_part(self: &Arc<Shared>, part: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (shared, running) = (Arc::clone(self), self.spawn(part));
+        tokio::spawn(async move {
+            if running.await.is_err() {
+                tracing::error!("a part of the engine has failed");
+                shared.failed.cancel();
             }
         })
     }
@@ -104,21 +117,28 @@ impl Engine {
             stopping: CancellationToken::new(),
             hurry: CancellationToken::new(),
             dropped: CancellationToken::new(),
+            failed: CancellationToken::new(),
         });
         if shared.settings.exclusive {
             // Before anything is claimed: afterwards, our own leases could not be told from the former ones.
             reconciler::take_back(&shared).await?;
         }
         let (results, finished) = settler::channel(&shared);
-        let settler = shared.spawn(settler::run(Arc::clone(&shared), finished));
-        shared.spawn(heartbeat::run(Arc::clone(&shared)));
+        let settler = shared.spawn_part(settler::run(Arc::clone(&shared), finished));
+        drop(shared.spawn_part(heartbeat::run(Arc::clone(&shared))));
         let parts = vec![
-            shared.spawn(dispatcher::run(Arc::clone(&shared), results)),
-            shared.spawn(promoter::run(Arc::clone(&shared))),
-            shared.spawn(reconciler::run(Arc::clone(&shared))),
+            shared.spawn_part(dispatcher::run(Arc::clone(&shared), results)),
+            shared.spawn_part(promoter::run(Arc::clone(&shared))),
+            shared.spawn_part(reconciler::run(Arc::clone(&shared))),
         ];
         let dropped = shared.dropped.clone().drop_guard();
         Ok(Engine { shared, parts, settler, _dropped: dropped })
+    }
+
+    /// Waits until a part of the engine has failed, which it never should. Whoever runs it then ends the process: a
+    /// restart takes everything back, and goes on.
+    pub async fn failed(&self) {
+        self.shared.failed.cancelled().await;
     }
 
     /// Stops claiming, lets sends in flight finish within the deadline, stores their results, and ends. What did not

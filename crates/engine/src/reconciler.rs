@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use angaros_domain::Timestamp;
 use angaros_domain::attempt::{Class, Outcome, Report, decide_lost};
+use angaros_domain::{Timestamp, WorkerId};
 use angaros_service::{ClaimedLease, Finished, RescueParams, Result};
 
 use crate::Shared;
@@ -48,7 +48,8 @@ async fn rescue(shared: &Shared, ended_before: Timestamp) -> Result<usize> {
     let clock = shared.service.clock();
     let params = RescueParams {
         ended_before,
-        worker: shared.settings.worker.clone(),
+        worker: WorkerId(format!("{}:rescue", shared.settings.worker)),
+        spare: shared.settings.worker.clone(),
         lease: clock.new_lease_id(),
         until: clock.now().plus_seconds(shared.settings.lease_seconds),
         leases_max: LEASES_MAX,

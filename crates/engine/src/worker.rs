@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use angaros_domain::attempt::{Class, Outcome, Report, decide, decide_lost};
+use angaros_domain::attempt::{Class, Outcome, Report, decide, decide_interrupted};
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{FailureReason, LeaseId, Notification, Timestamp, metric};
 use angaros_providers::{Outgoing, Provider};
@@ -63,10 +63,10 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
     let policy = &shared.settings.channels[notification.channel.index()].retry;
     let capabilities = provider.capabilities();
     match ended {
-        Ended::Interrupted if !capabilities.idempotent => {
-            decide_lost(notification, report, policy, clock.now())
+        Ended::Interrupted => decide_interrupted(report, capabilities.idempotent, policy, clock.now()),
+        Ended::Reported(_) => {
+            decide(notification, report, capabilities.receipts, policy, clock.now(), clock.random())
         }
-        _ => decide(notification, report, capabilities.receipts, policy, clock.now(), clock.random()),
     }
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use angaros_domain::{Channel, NotificationId, Status};
+use angaros_domain::{Channel, NotificationId, Priority, Status};
 use support::{START, Script, World, accepted};
 
 async fn send_many(world: &World, count: usize) -> Vec<NotificationId> {
@@ -42,6 +42,65 @@ async fn no_more_is_in_flight_than_allowed() {
     }
     assert_eq!(world.provider.in_flight_max(), 20, "the capacity is used, and never exceeded");
     engine.shutdown().await;
+}
+
+/// However small the capacity: nothing starves, on any channel, at any priority.
+#[tokio::test(start_paused = true)]
+async fn every_lane_is_served_whatever_the_capacity() {
+    for concurrency in [1, 2, 3, 8, 20] {
+        let world = World::new(vec![]);
+        let mut ids = Vec::new();
+        for channel in [Channel::Sms, Channel::Push] {
+            for priority in Priority::ALL {
+                let id = world.send(|draft| {
+                    (draft.channel, draft.priority) = (channel, priority);
+                });
+                ids.push(id.await);
+            }
+        }
+        let engine = world.engine_with(|settings| settings.concurrency = concurrency).await;
+        for id in ids {
+            world.until_final(id).await;
+        }
+        let took = world.clock.now().millis_since(START);
+        assert!(took < 1_000, "{took} ms with a concurrency of {concurrency}");
+        engine.shutdown().await;
+    }
+}
+
+/// However low the rate: high goes first, and low still moves.
+#[tokio::test(start_paused = true)]
+async fn a_low_rate_serves_the_urgent_first() {
+    let world = World::new(vec![]);
+    let mut low = Vec::new();
+    for _ in 0..40 {
+        low.push(world.send(|draft| draft.priority = Priority::Low).await);
+    }
+    let high = world.send(|draft| draft.priority = Priority::High).await;
+    let engine = world.engine_with(|settings| settings.channels[0].rate_per_second = 1).await;
+    world.until_final(high).await;
+    let waited = world.clock.now().millis_since(START);
+    assert!(waited < 4_000, "{waited} ms");
+    world.until_final(low[0]).await;
+    engine.shutdown().await;
+}
+
+/// A backlog in one lane alone gets every place, and no time passes in which places are free and work waits.
+#[tokio::test(start_paused = true)]
+async fn a_single_lane_uses_the_whole_capacity() {
+    for concurrency in [10, 64, 256] {
+        let rounds = 20;
+        let slow = Script::After(Duration::from_millis(200), accepted());
+        let world = World::new(vec![slow; concurrency * rounds]);
+        let ids = send_many(&world, concurrency * rounds).await;
+        let engine = world.engine_with(|settings| settings.concurrency = concurrency).await;
+        for id in &ids {
+            world.until_final(*id).await;
+        }
+        let (took, ideal) = (world.clock.now().millis_since(START), 200 * rounds as i64);
+        assert!(took < ideal * 5 / 4, "{took} ms instead of {ideal} with a concurrency of {concurrency}");
+        engine.shutdown().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +145,12 @@ async fn what_a_shutdown_interrupts_is_sent_by_the_next_engine() {
     let stopped = tokio::time::Instant::now();
     engine.shutdown().await;
     assert!(stopped.elapsed() < Duration::from_secs(3), "the deadline holds");
-    assert_eq!(world.get(first).await.status, Status::Retrying);
+    let interrupted = world.get(first).await;
+    assert_eq!(
+        (interrupted.status, interrupted.attempts),
+        (Status::Retrying, 0),
+        "a shutdown costs no attempt"
+    );
     let later = world.send(|_| ()).await;
     let engine = world.engine().await;
     for id in [first, later] {

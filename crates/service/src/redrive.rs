@@ -25,7 +25,7 @@ impl Service {
     /// Gives one dead letter fresh attempts.
     pub async fn retry(&self, tenant: TenantId, id: NotificationId) -> Result<Notification> {
         let filter = RedriveFilter { ids: Some(vec![id]), ..RedriveFilter::default() };
-        let mut redriven = self.redrive(tenant, filter, self.clock.now()).await?;
+        let mut redriven = self.redrive(tenant, filter, Timestamp::MAX).await?;
         if let Some((notification, _)) = redriven.done.pop() {
             return Ok(notification);
         }

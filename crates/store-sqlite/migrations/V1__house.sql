@@ -68,18 +68,21 @@ BEGIN
     SELECT RAISE(ABORT, 'no such transition of a notification''s status');
 END;
 
--- Hot: what is ready, narrow and never updated. A lane is a channel and a priority.
+-- Hot: what is ready, narrow and never updated, in the order of getting ready. A lane is a channel and a priority. The
+-- notification itself says where its row stands here (`Notification::lane`, `Notification::ready_at`).
 CREATE TABLE ready (
-    lane   INTEGER NOT NULL,
-    tenant INTEGER NOT NULL,
-    slot   INTEGER NOT NULL,
-    PRIMARY KEY (lane, tenant, slot)
+    lane     INTEGER NOT NULL,
+    tenant   INTEGER NOT NULL,
+    ready_at INTEGER NOT NULL,
+    slot     INTEGER NOT NULL,
+    PRIMARY KEY (lane, tenant, ready_at, slot)
 ) STRICT, WITHOUT ROWID;
 
 -- What is not due yet: schedules and retries, under one order.
 CREATE TABLE deferred (
     due_at INTEGER NOT NULL,
     slot   INTEGER NOT NULL,
+    tenant INTEGER NOT NULL,
     PRIMARY KEY (due_at, slot)
 ) STRICT, WITHOUT ROWID;
 

@@ -15,10 +15,11 @@ pub(crate) fn cancel(
     now: Timestamp,
 ) -> Result<Vec<Cancelled>> {
     let mut log = Log::new(connection);
-    let outcomes =
+    let outcomes: Result<Vec<Cancelled>> =
         ids.iter().map(|(tenant, id)| cancel_one(connection, &mut log, *tenant, *id, now)).collect();
+    let outcomes = outcomes?;
     log.finish()?;
-    outcomes
+    Ok(outcomes)
 }
 
 fn cancel_one(
@@ -52,8 +53,13 @@ fn take_waiting(connection: &Connection, slot: i64, notification: &Notification)
             return Ok(true);
         }
     }
-    let sql = "DELETE FROM ready WHERE lane = ?1 AND tenant = ?2 AND slot = ?3";
-    let lane = notification.lane().index() as i64;
-    let taken = connection.prepare_cached(sql).stored()?.execute(params![lane, notification.tenant.0, slot]);
+    let sql = "DELETE FROM ready WHERE lane = ?1 AND tenant = ?2 AND ready_at = ?3 AND slot = ?4";
+    let (lane, ready_at) = (notification.lane().index() as i64, notification.ready_at().as_millis());
+    let taken = connection.prepare_cached(sql).stored()?.execute(params![
+        lane,
+        notification.tenant.0,
+        ready_at,
+        slot
+    ]);
     Ok(taken.stored()? > 0)
 }

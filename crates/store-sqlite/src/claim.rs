@@ -9,12 +9,18 @@ use crate::{lease, row};
 
 pub(crate) fn claim(connection: &Connection, params: &ClaimParams) -> Result<Option<ClaimedLease>> {
     let mut slots = Vec::new();
+    let mut left = params.allowance();
     for (lane, quota) in &params.lanes {
-        let lane = lane.index() as i64;
-        let mut tenants = tenants_in(connection, lane)?;
+        let quota = left.of(*lane, *quota);
+        if quota == 0 {
+            continue;
+        }
+        let (number, before) = (lane.index() as i64, slots.len());
+        let mut tenants = tenants_in(connection, number)?;
         let first = params.first_turn(tenants.len());
         tenants.rotate_left(first);
-        take_from_lane(connection, lane, tenants, *quota, &mut slots)?;
+        take_from_lane(connection, number, tenants, quota, &mut slots)?;
+        left.take(*lane, slots.len() - before);
     }
     if slots.is_empty() {
         return Ok(None);
@@ -80,18 +86,22 @@ fn take(
     share: usize,
     slots: &mut Vec<i64>,
 ) -> Result<usize> {
-    let sql = "SELECT slot FROM ready WHERE lane = ?1 AND tenant = ?2 ORDER BY slot LIMIT ?3";
+    if share == 0 {
+        return Ok(0);
+    }
+    let sql =
+        "SELECT ready_at, slot FROM ready WHERE lane = ?1 AND tenant = ?2 ORDER BY ready_at, slot LIMIT ?3";
     let mut select = connection.prepare_cached(sql).stored()?;
-    let found: Vec<i64> = select
-        .query_map(params![lane, tenant, share as i64], |row| row.get(0))
+    let found: Vec<(i64, i64)> = select
+        .query_map(params![lane, tenant, share as i64], |row| Ok((row.get(0)?, row.get(1)?)))
         .stored()?
         .collect::<rusqlite::Result<_>>()
         .stored()?;
-    if let Some(last) = found.last() {
+    if let Some((ready_at, slot)) = found.last() {
         // They are the first of their range, so one range delete takes exactly them.
-        let sql = "DELETE FROM ready WHERE lane = ?1 AND tenant = ?2 AND slot <= ?3";
-        connection.prepare_cached(sql).stored()?.execute(params![lane, tenant, last]).stored()?;
+        let sql = "DELETE FROM ready WHERE lane = ?1 AND tenant = ?2 AND (ready_at, slot) <= (?3, ?4)";
+        connection.prepare_cached(sql).stored()?.execute(params![lane, tenant, ready_at, slot]).stored()?;
     }
-    slots.extend(&found);
+    slots.extend(found.iter().map(|(_, slot)| slot));
     Ok(found.len())
 }

@@ -14,7 +14,7 @@ use crate::migrate;
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
 /// How long a writer waits for another process, such as the command line, to finish its transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared: all of ours.
 const STATEMENTS: usize = 256;
 

@@ -12,10 +12,11 @@ use crate::row;
 
 pub(crate) fn submit(connection: &Connection, submissions: &[Submission]) -> Result<Vec<Submitted>> {
     let mut log = Log::new(connection);
-    let outcomes =
+    let outcomes: Result<Vec<Submitted>> =
         submissions.iter().map(|submission| submit_one(connection, &mut log, submission)).collect();
+    let outcomes = outcomes?;
     log.finish()?;
-    outcomes
+    Ok(outcomes)
 }
 
 fn submit_one(connection: &Connection, log: &mut Log<'_>, submission: &Submission) -> Result<Submitted> {
@@ -56,9 +57,9 @@ fn submit_one(connection: &Connection, log: &mut Log<'_>, submission: &Submissio
 pub(crate) fn wait(connection: &Connection, slot: i64, notification: &Notification) -> Result<()> {
     match notification.due_at() {
         Some(due_at) => connection
-            .prepare_cached("INSERT INTO deferred VALUES (?1, ?2)")
+            .prepare_cached("INSERT INTO deferred VALUES (?1, ?2, ?3)")
             .stored()?
-            .execute(params![due_at.as_millis(), slot])
+            .execute(params![due_at.as_millis(), slot, notification.tenant.0])
             .stored()?,
         None => make_ready(connection, slot, notification)?,
     };
@@ -69,9 +70,14 @@ pub(crate) fn wait(connection: &Connection, slot: i64, notification: &Notificati
 pub(crate) fn make_ready(connection: &Connection, slot: i64, notification: &Notification) -> Result<usize> {
     debug_assert!(matches!(notification.status, Status::Queued | Status::Retrying));
     connection
-        .prepare_cached("INSERT INTO ready VALUES (?1, ?2, ?3)")
+        .prepare_cached("INSERT INTO ready VALUES (?1, ?2, ?3, ?4)")
         .stored()?
-        .execute(params![notification.lane().index() as i64, notification.tenant.0, slot])
+        .execute(params![
+            notification.lane().index() as i64,
+            notification.tenant.0,
+            notification.ready_at().as_millis(),
+            slot
+        ])
         .stored()
 }
 

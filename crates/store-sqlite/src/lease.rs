@@ -48,12 +48,13 @@ pub(crate) fn renew(connection: &Connection, worker: &WorkerId, until: Timestamp
 }
 
 pub(crate) fn rescue(connection: &Connection, rescue: &RescueParams) -> Result<Option<ClaimedLease>> {
-    let sql = "SELECT id, claimed_at, slots FROM leases WHERE until < ?1 OR ?2 ORDER BY until LIMIT ?3";
+    let sql = "SELECT id, claimed_at, slots FROM leases WHERE (until < ?1 OR ?2) AND worker <> ?4
+               ORDER BY until LIMIT ?3";
     let everything = rescue.ended_before == Timestamp::MAX;
     let limit = i64::try_from(rescue.leases_max).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql).stored()?;
     let lost: Vec<(Vec<u8>, i64, Vec<u8>)> = statement
-        .query_map(params![rescue.ended_before.as_millis(), everything, limit], |row| {
+        .query_map(params![rescue.ended_before.as_millis(), everything, limit, rescue.spare.0], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .stored()?

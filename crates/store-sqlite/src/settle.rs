@@ -10,9 +10,11 @@ use crate::{enqueue, lease, row};
 
 pub(crate) fn settle(connection: &Connection, settlements: &[Settlement]) -> Result<Vec<Vec<Settled>>> {
     let mut log = Log::new(connection);
-    let outcomes = settlements.iter().map(|s| settle_one(connection, &mut log, s)).collect();
+    let outcomes: Result<Vec<Vec<Settled>>> =
+        settlements.iter().map(|s| settle_one(connection, &mut log, s)).collect();
+    let outcomes = outcomes?;
     log.finish()?;
-    outcomes
+    Ok(outcomes)
 }
 
 fn settle_one(connection: &Connection, log: &mut Log<'_>, settlement: &Settlement) -> Result<Vec<Settled>> {

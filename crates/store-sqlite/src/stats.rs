@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use angaros_domain::lane::Lane;
-use angaros_domain::{NotificationId, Status, TenantId, Timestamp};
+use angaros_domain::{Status, TenantId, Timestamp};
 use angaros_store::{Activity, LaneDepth, Result, Stats, StoreError};
 use rusqlite::{Connection, params};
 
@@ -50,10 +50,10 @@ pub(crate) fn stats(connection: &Connection, tenant: Option<TenantId>, now: Time
             count
         }
     };
-    let (depths, oldest_slot) = depths(connection, tenant)?;
+    let (depths, oldest_queued) = depths(connection, tenant)?;
     Ok(Stats {
         depths,
-        oldest_queued: oldest_slot.map(|slot| created_at(connection, slot)).transpose()?,
+        oldest_queued,
         deferred: deferred(connection, tenant)?,
         in_flight,
         created_last_minute: created_since(connection, tenant, now.plus_seconds(-60))?,
@@ -61,31 +61,25 @@ pub(crate) fn stats(connection: &Connection, tenant: Option<TenantId>, now: Time
     })
 }
 
-/// How many wait in each lane, and the slot of the oldest: slots grow with time.
-fn depths(connection: &Connection, tenant: Option<TenantId>) -> Result<(Vec<LaneDepth>, Option<i64>)> {
-    let sql = "SELECT lane, count(*), min(slot) FROM ready WHERE ?1 IS NULL OR tenant = ?1 GROUP BY lane ORDER BY lane";
+/// How many wait in each lane, and since when the longest does.
+fn depths(connection: &Connection, tenant: Option<TenantId>) -> Result<(Vec<LaneDepth>, Option<Timestamp>)> {
+    let sql = "SELECT lane, count(*), min(ready_at) FROM ready WHERE ?1 IS NULL OR tenant = ?1 GROUP BY lane ORDER BY lane";
     let mut statement = connection.prepare_cached(sql).stored()?;
     let mut rows = statement.query([tenant.map(|tenant| tenant.0)]).stored()?;
     let (mut depths, mut oldest) = (Vec::new(), None);
     while let Some(row) = rows.next().stored()? {
-        let (lane, depth, slot): (usize, u64, i64) =
+        let (lane, depth, since): (usize, u64, i64) =
             (row.get(0).stored()?, row.get(1).stored()?, row.get(2).stored()?);
         let lane = Lane::from_index(lane).ok_or_else(|| StoreError::Corrupt("a lane's number".into()))?;
         depths.push(LaneDepth { lane, depth });
-        oldest = Some(oldest.map_or(slot, |oldest: i64| oldest.min(slot)));
+        let since = Timestamp::from_millis(since);
+        oldest = Some(oldest.map_or(since, |oldest: Timestamp| oldest.min(since)));
     }
     Ok((depths, oldest))
 }
 
-fn created_at(connection: &Connection, slot: i64) -> Result<Timestamp> {
-    let mut statement = connection.prepare_cached("SELECT id FROM notifications WHERE slot = ?1").stored()?;
-    statement.query_row([slot], |row| Ok(NotificationId(row::uuid(row, 0)?).created_at())).stored()
-}
-
 fn deferred(connection: &Connection, tenant: Option<TenantId>) -> Result<u64> {
-    let all = "SELECT count(*) FROM deferred WHERE ?1 IS NULL";
-    let of_tenant = "SELECT count(*) FROM deferred JOIN notifications USING (slot) WHERE tenant = ?1";
-    let sql = if tenant.is_some() { of_tenant } else { all };
+    let sql = "SELECT count(*) FROM deferred WHERE ?1 IS NULL OR tenant = ?1";
     let mut statement = connection.prepare_cached(sql).stored()?;
     statement.query_row([tenant.map(|tenant| tenant.0)], |row| row.get(0)).stored()
 }

@@ -26,8 +26,9 @@ const JOBS_MAX: usize = 1024;
 const COMMIT_JOBS_MAX: usize = 256;
 const COMMIT_MILLIS_MAX: i64 = 100;
 
-/// Runs in a transaction, and says whether it failed and how to answer once the transaction's fate is known.
-type Job = Box<dyn FnOnce(&Connection) -> Done + Send>;
+/// Runs in a transaction, and says whether it failed and how to answer once the transaction's fate is known. Without a
+/// connection there is no transaction to run in; the answer is then that of the failed transaction.
+type Job = Box<dyn FnOnce(Option<&Connection>) -> Done + Send>;
 
 struct Done {
     failed: bool,
@@ -76,8 +77,11 @@ impl Writer {
     {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
-                .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".into())));
+            let result = match connection {
+                Some(connection) => catch_unwind(AssertUnwindSafe(|| work(connection)))
+                    .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".into()))),
+                None => Err(StoreError::Unavailable("no transaction could be begun".into())),
+            };
             let failed = result.is_err();
             let answer = move |committed: std::result::Result<(), String>| {
                 // Nobody waits any more: what is stored stays stored.
@@ -117,18 +121,14 @@ fn write(
     while let Some(first) = waiting.blocking_recv() {
         let stopwatch = clock.stopwatch();
         let mut done = Vec::new();
-        let committed = commit(connection, &mut done, || {
-            let waiting = &mut waiting;
-            let mut taken = 0;
-            let mut first = Some(first);
-            std::iter::from_fn(move || {
-                taken += 1;
-                if taken > COMMIT_JOBS_MAX || stopwatch.elapsed_millis() > COMMIT_MILLIS_MAX {
-                    return None;
-                }
-                first.take().or_else(|| waiting.try_recv().ok())
-            })
+        let waiting = &mut waiting;
+        // Only what is taken beyond the first job is limited: the wait for another process's lock counts too.
+        let more = std::iter::from_fn(|| {
+            let in_time = stopwatch.elapsed_millis() <= COMMIT_MILLIS_MAX;
+            if in_time { waiting.try_recv().ok() } else { None }
         });
+        let committed =
+            commit(connection, &mut done, std::iter::once(first).chain(more.take(COMMIT_JOBS_MAX - 1)));
         metrics::histogram!(metric::STORE_COMMIT_SECONDS).record(stopwatch.elapsed().as_secs_f64());
         let outcome = committed.map_err(|error| {
             tracing::error!(%error, "a transaction could not be committed");
@@ -142,26 +142,30 @@ fn write(
 }
 
 /// One transaction with every job in it. On an error nothing is stored, and every job is told so.
-fn commit<J, I>(connection: &Connection, done: &mut Vec<Done>, jobs: J) -> rusqlite::Result<()>
-where
-    J: FnOnce() -> I,
-    I: Iterator<Item = Job>,
-{
+fn commit(
+    connection: &Connection,
+    done: &mut Vec<Done>,
+    jobs: impl Iterator<Item = Job>,
+) -> rusqlite::Result<()> {
     let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
-    let begun = execute("BEGIN IMMEDIATE");
-    let mut failed = begun.err();
-    for job in jobs() {
-        if failed.is_some() {
-            // The job never ran; dropping it tells its caller that the store is not available.
-            continue;
+    let mut failed = execute("BEGIN IMMEDIATE").err();
+    for job in jobs {
+        if failed.is_none() {
+            failed = execute("SAVEPOINT job").err();
         }
-        failed = execute("SAVEPOINT job").err();
-        let result = job(connection);
-        if result.failed {
-            failed = failed.or(execute("ROLLBACK TO job").err());
+        let runs = failed.is_none();
+        let result = job(runs.then_some(connection));
+        if runs {
+            if result.failed {
+                failed = failed.or(execute("ROLLBACK TO job").err());
+            }
+            failed = failed.or(execute("RELEASE job").err());
         }
-        failed = failed.or(execute("RELEASE job").err());
         done.push(result);
+        if failed.is_some() {
+            // What still waits gets a transaction of its own.
+            break;
+        }
     }
     if failed.is_none() {
         failed = execute("COMMIT").err();

@@ -109,6 +109,8 @@ async fn what_was_claimed_survives_a_restart_as_a_lease() {
         worker: WorkerId("test".into()),
         lease: fixture::lease_id(),
         lanes: vec![(n.lane(), 10)],
+        channel_max: [usize::MAX; 4],
+        max: usize::MAX,
         now: NOW,
         until: NOW.plus_seconds(30),
     };
@@ -116,4 +118,40 @@ async fn what_was_claimed_survives_a_restart_as_a_lease() {
     drop(store);
     let store = open(&path, true).unwrap();
     assert_eq!(store.claimed_at(n.tenant, n.id).await.unwrap(), Some(NOW));
+}
+
+/// Another process holds the write lock for a while: what comes meanwhile waits for it and is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_held_elsewhere_delays_a_write_and_loses_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let store = open(&path, true).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let n = fixture::notification(NOW);
+    let writing = store.submit(vec![fixture::submission(vec![n.clone()])]);
+    let unlocking = async {
+        // Longer than a commit may gather jobs.
+        tokio::time::timeout(std::time::Duration::from_millis(300), std::future::pending::<()>()).await.ok();
+        other.execute_batch("COMMIT").unwrap();
+    };
+    let (written, ()) = tokio::join!(writing, unlocking);
+    written.unwrap();
+    assert!(store.notifications(n.tenant, &[n.id]).await.unwrap()[0].is_some());
+}
+
+/// A forgotten reader keeps the log from being emptied, and no commit waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_elsewhere_does_not_slow_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let options = Options { checkpoint_pages: 10, ..Options::default() };
+    let store = SqliteStore::open(&path, &Clock::system(), options).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN; SELECT count(*) FROM tenants;").unwrap();
+    let began = Clock::system().stopwatch();
+    for _ in 0..20 {
+        store.submit(vec![fixture::submission(fixture::notifications(NOW, 50))]).await.unwrap();
+    }
+    assert!(began.elapsed_millis() < 4_000, "20 commits took {} ms", began.elapsed_millis());
 }

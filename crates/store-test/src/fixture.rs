@@ -229,7 +229,7 @@ pub fn send(claimed_at: Timestamp) -> Change {
 
 /// Failed for now; the next attempt is due at `at`.
 pub fn retry(claimed_at: Timestamp, at: Timestamp) -> Change {
-    Change::Retry { report: Some(transient(claimed_at)), at }
+    Change::Retry { report: Some(transient(claimed_at)), at, counts: true }
 }
 
 /// Refused for good.

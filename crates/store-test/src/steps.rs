@@ -49,6 +49,8 @@ pub fn claim_params(name: &str, quota: usize, now: Timestamp) -> ClaimParams {
         worker: worker(name),
         lease: lease_id(),
         lanes: lanes().into_iter().map(|lane| (lane, quota)).collect(),
+        channel_max: [usize::MAX; 4],
+        max: usize::MAX,
         now,
         until: now.plus_seconds(LEASE_SECONDS),
     }
@@ -129,7 +131,14 @@ pub async fn rescue_all(store: &dyn Store, until: Timestamp) -> Option<ClaimedLe
 
 /// Taking over leases that ended before a time, as worker `rescuer`.
 pub fn rescue_params(ended_before: Timestamp, until: Timestamp) -> RescueParams {
-    RescueParams { ended_before, worker: worker("rescuer"), lease: lease_id(), until, leases_max: 1_000 }
+    RescueParams {
+        ended_before,
+        worker: worker("rescuer"),
+        spare: worker("spared"),
+        lease: lease_id(),
+        until,
+        leases_max: 1_000,
+    }
 }
 
 /// Promotes everything that is due.

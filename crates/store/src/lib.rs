@@ -15,9 +15,9 @@ mod reader;
 pub use catalog::{Catalog, Pauses, TemplateStored};
 pub use error::StoreError;
 pub use queue::{
-    Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue, RedriveFilter,
-    RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission, Submitted,
-    Transition,
+    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue,
+    RedriveFilter, RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission,
+    Submitted, Transition,
 };
 pub use reader::{
     Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage,

@@ -56,15 +56,45 @@ pub struct ClaimParams {
     pub worker: WorkerId,
     /// The token that will fence the results.
     pub lease: LeaseId,
-    /// From which lanes, and at most how many of each, in the order in which they are served.
+    /// From which lanes, and at most how many at that turn, in the order in which they are served. A lane may stand
+    /// here twice: first with its share, then with what others leave.
     pub lanes: Vec<(Lane, usize)>,
+    /// At most this many of each channel, in the order of [`Channel::ALL`].
+    pub channel_max: [usize; Channel::ALL.len()],
+    /// At most this many in all.
+    pub max: usize,
     /// Now.
     pub now: Timestamp,
     /// Until when the lease lives unless it is renewed.
     pub until: Timestamp,
 }
 
+/// What is left to claim while lanes are served in turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    channels: [usize; Channel::ALL.len()],
+    all: usize,
+}
+
+impl Allowance {
+    /// How many a lane may give at a turn.
+    pub fn of(&self, lane: Lane, quota: usize) -> usize {
+        quota.min(self.channels[lane.channel.index()]).min(self.all)
+    }
+
+    /// Takes note of what a lane gave.
+    pub fn take(&mut self, lane: Lane, count: usize) {
+        self.channels[lane.channel.index()] -= count;
+        self.all -= count;
+    }
+}
+
 impl ClaimParams {
+    /// What may be claimed before any lane is served.
+    pub fn allowance(&self) -> Allowance {
+        Allowance { channels: self.channel_max, all: self.max }
+    }
+
     /// Which of a lane's tenants, counted by their number, is served first. The lease's random bits choose it, so that
     /// claims smaller than the number of tenants pass nobody over for long, and no store needs to remember a turn.
     pub fn first_turn(&self, tenants: usize) -> usize {
@@ -127,8 +157,11 @@ pub enum Settled {
 pub struct RescueParams {
     /// Leases that ended before this are lost. [`Timestamp::MAX`] takes every lease: for an embedded start-up.
     pub ended_before: Timestamp,
-    /// Who takes over.
+    /// Who takes over. Its leases are not those of the process's worker, whose heartbeat would keep them alive even if
+    /// nobody decided about what they hold.
     pub worker: WorkerId,
+    /// Whose leases are not lost, whatever the clock says: those of the process that asks.
+    pub spare: WorkerId,
     /// The token that fences what the rescuer decides.
     pub lease: LeaseId,
     /// Until when the rescuer's own lease lives.
@@ -266,8 +299,8 @@ pub trait Queue: Send + Sync + 'static {
     async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>>;
 
     /// Claims ready notifications: takes them from their lanes and records one lease for all of them. Tenants in a
-    /// lane take turns, beginning with [`ClaimParams::first_turn`]; within a tenant the oldest comes first. `None` if
-    /// nothing was ready.
+    /// lane take turns, beginning with [`ClaimParams::first_turn`]; within a tenant comes first what was ready first.
+    /// `None` if nothing was ready.
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>>;
 
     /// Stores results, each fenced by its lease. Outcomes are per settlement and item, in order.

@@ -113,7 +113,7 @@ pub struct Activity {
 pub struct Stats {
     /// Waiting notifications; lanes with none are left out.
     pub depths: Vec<LaneDepth>,
-    /// When the one that was stored first, of those that wait in a lane, was created.
+    /// Since when the one is ready that has been longest, of those that wait in a lane.
     pub oldest_queued: Option<Timestamp>,
     /// Scheduled and retrying ones.
     pub deferred: u64,

@@ -61,16 +61,22 @@ impl Serve {
         let serving = tokio::spawn(angaros_http::serve(listener, router, server, stopping.clone()));
         greet(&loaded, address);
 
-        stop_signal(&stopping).await?;
-        let cut = serving.await.context("the server failed")?;
+        let healthy = tokio::select! {
+            signalled = stop_signal(&stopping) => signalled.map(|()| true)?,
+            () = engine.failed() => false,
+        };
+        stopping.cancel();
+        // Both have the same time: what is in flight on either side may finish.
+        let (served, ()) = tokio::join!(serving, engine.shutdown());
+        let cut = served.context("the server failed")?;
         if cut > 0 {
             tracing::warn!(connections = cut, "connections did not finish in time and were cut");
         }
-        engine.shutdown().await;
         upkeep.await.context("the upkeep failed")?;
         drop(service);
         tracing::info!("stopped");
-        Ok(ExitCode::SUCCESS)
+        // Whoever supervises the process starts it again, and it takes everything back.
+        Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 

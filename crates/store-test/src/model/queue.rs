@@ -23,8 +23,11 @@ impl Queue for MemoryStore {
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
         let mut state = self.state();
         let mut slots = Vec::new();
+        let mut left = params.allowance();
         for (lane, quota) in &params.lanes {
-            slots.extend(state.next_of_lane(*lane, *quota, &params));
+            let given = state.next_of_lane(*lane, left.of(*lane, *quota), &slots, &params);
+            left.take(*lane, given.len());
+            slots.extend(given);
         }
         let lease = Lease { worker: params.worker, claimed_at: params.now, until: params.until };
         Ok(state.hold(params.lease, lease, &slots))
@@ -50,8 +53,10 @@ impl Queue for MemoryStore {
 
     async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
         let mut state = self.state();
-        let ended =
-            |lease: &Lease| lease.until < params.ended_before || params.ended_before == Timestamp::MAX;
+        let ended = |lease: &Lease| {
+            let late = lease.until < params.ended_before || params.ended_before == Timestamp::MAX;
+            late && lease.worker != params.spare
+        };
         let mut lost: Vec<(Timestamp, LeaseId)> = state
             .leases
             .iter()
@@ -148,10 +153,14 @@ impl State {
         Submitted::Stored(self.log_end())
     }
 
-    /// Which slots a lane gives out next: one of every tenant in turn, each tenant's oldest first.
-    fn next_of_lane(&self, lane: Lane, quota: usize, params: &ClaimParams) -> Vec<usize> {
+    /// Which slots a lane gives out next, besides those that are `taken`: one of every tenant in turn, of each tenant
+    /// first what was ready first.
+    fn next_of_lane(&self, lane: Lane, quota: usize, taken: &[usize], params: &ClaimParams) -> Vec<usize> {
         let mut waiting: BTreeMap<TenantId, VecDeque<usize>> = BTreeMap::new();
-        for slot in self.slots_in(|row| row.place == Place::Lane && row.notification.lane() == lane) {
+        let mut ready = self.slots_in(|row| row.place == Place::Lane && row.notification.lane() == lane);
+        ready.retain(|slot| !taken.contains(slot));
+        ready.sort_by_key(|slot| (self.rows[*slot].notification.ready_at(), *slot));
+        for slot in ready {
             waiting.entry(self.rows[slot].notification.tenant).or_default().push_back(slot);
         }
         let mut tenants: Vec<VecDeque<usize>> = waiting.into_values().collect();

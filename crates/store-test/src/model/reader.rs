@@ -122,8 +122,8 @@ impl Reader for MemoryStore {
             match row.place {
                 Place::Lane => {
                     *depths.entry(row.notification.lane()).or_default() += 1;
-                    stats.oldest_queued =
-                        Some(stats.oldest_queued.map_or(created, |oldest| oldest.min(created)));
+                    let ready = row.notification.ready_at();
+                    stats.oldest_queued = Some(stats.oldest_queued.map_or(ready, |oldest| oldest.min(ready)));
                 }
                 Place::Deferred(_) => stats.deferred += 1,
                 Place::Leased(_) => stats.in_flight += 1,

@@ -64,6 +64,8 @@ impl<S: Store> Pair<S> {
                 worker: worker("last"),
                 lease,
                 lanes: lanes.clone(),
+                channel_max: [usize::MAX; 4],
+                max: usize::MAX,
                 now: self.now,
                 until: self.now,
             };

@@ -157,6 +157,8 @@ impl<S: Store> Pair<S> {
             worker: worker_of(worker),
             lease: LeaseId(self.next_id()),
             lanes: quotas.into_iter().map(|(lane, halves)| (LANES[lane], 2 * halves)).collect(),
+            channel_max: [usize::MAX; 4],
+            max: usize::MAX,
             now: self.now,
             until: self.now.plus_seconds(LEASE_SECONDS),
         };
@@ -214,10 +216,12 @@ impl<S: Store> Pair<S> {
         Some(match verdict {
             Verdict::Deliver => Change::Accept { report: accepted(claimed_at), receipts: false },
             Verdict::Send => Change::Accept { report: accepted(claimed_at), receipts: true },
-            Verdict::Retry { tens_of_seconds } => {
-                Change::Retry { report: Some(tried(Class::Transient)), at: self.due(*tens_of_seconds) }
-            }
-            Verdict::Release => Change::Retry { report: None, at: self.due(0) },
+            Verdict::Retry { tens_of_seconds } => Change::Retry {
+                report: Some(tried(Class::Transient)),
+                at: self.due(*tens_of_seconds),
+                counts: true,
+            },
+            Verdict::Release => Change::Retry { report: None, at: self.due(0), counts: false },
             Verdict::Fail(reason) => Change::fail(*reason, Some(tried(Class::Permanent))),
             Verdict::Wait => return None,
         })
@@ -234,6 +238,7 @@ impl<S: Store> Pair<S> {
         let params = RescueParams {
             ended_before: if everything { Timestamp::MAX } else { self.now },
             worker: worker_of(2),
+            spare: worker("spared"),
             lease: LeaseId(self.next_id()),
             until: self.now.plus_seconds(LEASE_SECONDS),
             leases_max: usize::from(u16::MAX),

@@ -23,7 +23,8 @@ checks!(claim:
     tenants_take_turns,
     small_claims_pass_no_tenant_over,
     an_unused_share_goes_to_the_others,
-    a_retry_keeps_its_place,
+    a_retry_gets_in_behind_what_was_ready_before,
+    a_lane_may_be_served_twice_within_the_limits,
 );
 
 async fn nothing_ready_is_no_lease(store: &dyn Store) {
@@ -182,16 +183,35 @@ async fn an_unused_share_goes_to_the_others(store: &dyn Store) {
     assert_eq!(shares(&lease, &tenants), [1, 9, 2]);
 }
 
-async fn a_retry_keeps_its_place(store: &dyn Store) {
+async fn a_retry_gets_in_behind_what_was_ready_before(store: &dyn Store) {
     let all = notifications(NOW, 3);
     put(store, &all).await;
     let first = claim_at_most(store, 1, NOW).await.unwrap();
     let due = NOW.plus_seconds(60);
     let stored = settle_all(store, &first, || retry(NOW, due), NOW).await;
-    assert_eq!(promote(store, due).await.moved, 1);
-    let second = claim_at_most(store, 2, due).await.unwrap();
-    assert_eq!(ids(&second), [all[0].id, all[1].id], "it is still the oldest of its tenant");
-    assert_eq!(second.claims[0].notification, stored[0], "as it is stored: retrying");
+    let later = notifications(due.plus_seconds(1), 1);
+    put(store, &later).await;
+    assert_eq!(promote(store, due.plus_seconds(2)).await.moved, 1);
+    let second = claim_at_most(store, 10, due.plus_seconds(2)).await.unwrap();
+    assert_eq!(ids(&second), [all[1].id, all[2].id, all[0].id, later[0].id], "by when each was ready");
+    assert_eq!(second.claims[2].notification, stored[0], "as it is stored: retrying");
     let expected = Notification { status: Status::Processing, ..stored[0].clone() };
     assert_eq!(get(store, all[0].id).await, expected);
+}
+
+async fn a_lane_may_be_served_twice_within_the_limits(store: &dyn Store) {
+    let sms = notifications(NOW, 10);
+    let push: Vec<Notification> =
+        notifications(NOW, 10).into_iter().map(|n| Notification { channel: Channel::Push, ..n }).collect();
+    put(store, &sms).await;
+    put(store, &push).await;
+    let (of_sms, of_push) = (sms[0].lane(), push[0].lane());
+    let mut channel_max = [usize::MAX; 4];
+    channel_max[Channel::Sms.index()] = 4;
+    let lanes = vec![(of_sms, 2), (of_push, 1), (of_sms, 100), (of_push, 100)];
+    let params = ClaimParams { lanes, channel_max, max: 9, ..claim_params("w", 0, NOW) };
+    let lease = store.claim(params).await.unwrap().unwrap();
+    let expected: Vec<NotificationId> =
+        [&sms[..2], &push[..1], &sms[2..4], &push[1..5]].concat().iter().map(|n| n.id).collect();
+    assert_eq!(ids(&lease), expected);
 }

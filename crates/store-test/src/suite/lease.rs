@@ -26,6 +26,7 @@ checks!(lease:
     the_end_of_time_takes_every_lease,
     many_lost_leases_become_one,
     a_rescue_takes_only_so_many_leases,
+    the_rescuers_own_worker_is_spared,
     a_retry_is_rescued_as_it_is_stored,
 );
 
@@ -220,4 +221,15 @@ async fn a_retry_is_rescued_as_it_is_stored(store: &dyn Store) {
     let rescued = rescue_all(store, ENDED.plus_seconds(60)).await.unwrap();
     assert_eq!(rescued.claims[0].notification, stored[0]);
     assert_eq!(status(store, stored[0].id).await, Status::Processing);
+}
+
+async fn the_rescuers_own_worker_is_spared(store: &dyn Store) {
+    held_by(store, "alive", 2).await;
+    let params = RescueParams {
+        spare: crate::fixture::worker("alive"),
+        ..rescue_params(ENDED.plus_seconds(9), ENDED.plus_seconds(60))
+    };
+    assert_eq!(store.rescue(params.clone()).await.unwrap(), None, "its clock may be wrong, but it is there");
+    let everything = RescueParams { ended_before: Timestamp::MAX, ..params };
+    assert_eq!(store.rescue(everything).await.unwrap(), None);
 }
