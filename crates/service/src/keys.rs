@@ -1,7 +1,7 @@
 //! Keys: who may call.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use angaros_domain::api_key::{ApiKey, Scope, Token};
 use angaros_domain::{TenantId, Timestamp};
@@ -39,7 +39,21 @@ type Keys = Arc<HashMap<String, ApiKey>>;
 
 /// Every key, as of the time beside it.
 #[derive(Default)]
-pub(crate) struct KeyRing(Mutex<Option<(Timestamp, Keys)>>);
+pub(crate) struct KeyRing {
+    known: std::sync::Mutex<Option<(Timestamp, Keys)>>,
+    /// Held by the one call that looks for changes; the others go by what is known meanwhile.
+    looking: Mutex<()>,
+}
+
+impl KeyRing {
+    fn known(&self) -> Option<(Timestamp, Keys)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, known: Option<(Timestamp, Keys)>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+}
 
 impl Service {
     /// What a caller with this token may do. Revoked keys still count as keys: revoking the last one does not open
@@ -54,16 +68,28 @@ impl Service {
     }
 
     async fn key_ring(&self) -> Result<Keys> {
-        let now = self.clock.now();
-        let mut ring = self.keys.0.lock().await;
-        if let Some((loaded_at, keys)) = &*ring
-            && (0..FRESH_MILLIS).contains(&now.millis_since(*loaded_at))
-        {
-            return Ok(Arc::clone(keys));
+        let fresh = |known: &Option<(Timestamp, Keys)>| {
+            let (loaded_at, keys) = known.as_ref()?;
+            let age = self.clock.now().millis_since(*loaded_at);
+            (0..FRESH_MILLIS).contains(&age).then(|| Arc::clone(keys))
+        };
+        let known = self.keys.known();
+        if let Some(keys) = fresh(&known) {
+            return Ok(keys);
         }
+        let _looking = match (self.keys.looking.try_lock(), known) {
+            (Ok(looking), _) => looking,
+            // A slow store must not keep everyone waiting at the door.
+            (Err(_), Some((_, keys))) => return Ok(keys),
+            (Err(_), None) => self.keys.looking.lock().await,
+        };
+        if let Some(keys) = fresh(&self.keys.known()) {
+            return Ok(keys);
+        }
+        let now = self.clock.now();
         let keys = self.store.keys().await?.into_iter().map(|key| (key.prefix.clone(), key)).collect();
         let keys: Keys = Arc::new(keys);
-        *ring = Some((now, Arc::clone(&keys)));
+        self.keys.set(Some((now, Arc::clone(&keys))));
         Ok(keys)
     }
 
@@ -81,14 +107,14 @@ impl Service {
             revoked_at: None,
         };
         key.tenant = self.store.key_insert(key.clone()).await?;
-        *self.keys.0.lock().await = None;
+        self.keys.set(None);
         Ok((key, token))
     }
 
     /// Revokes a key; whether there was one that was still valid.
     pub async fn key_revoke(&self, prefix: &str) -> Result<bool> {
         let revoked = self.store.key_revoke(prefix, self.clock.now()).await?;
-        *self.keys.0.lock().await = None;
+        self.keys.set(None);
         Ok(revoked)
     }
 

@@ -1,7 +1,8 @@
-//! Redriving: dead letters go back to the queue with fresh attempts.
+//! Redriving: dead letters go back to the queue with fresh attempts. Chosen by conditions in a read, sent back by id in
+//! a write.
 
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{Notification, Status};
+use angaros_domain::{Notification, NotificationId, Status};
 use angaros_store::{RedriveParams, Redriven, Result};
 use rusqlite::Connection;
 
@@ -11,10 +12,7 @@ use crate::{enqueue, lease, list, read, row};
 
 pub(crate) fn redrive(connection: &Connection, params: &RedriveParams) -> Result<Redriven> {
     let mut redriven = Redriven::default();
-    let chosen = match &params.filter.ids {
-        Some(_) => choose_by_id(connection, params, &mut redriven)?,
-        None => choose(connection, params)?,
-    };
+    let chosen = choose_by_id(connection, params, &mut redriven)?;
     let mut log = Log::new(connection);
     for (slot, mut notification) in chosen {
         let events = notification.apply(Change::Redrive, params.now)?;
@@ -54,7 +52,8 @@ fn choose_by_id(
     Ok(chosen)
 }
 
-fn choose(connection: &Connection, params: &RedriveParams) -> Result<Vec<(i64, Notification)>> {
+/// The dead letters that the conditions choose, oldest first.
+pub(crate) fn choose(connection: &Connection, params: &RedriveParams) -> Result<Vec<NotificationId>> {
     let filter = &params.filter;
     let mut conditions = vec![
         Condition::text("status = ?", Status::Failed.as_str()),
@@ -67,7 +66,9 @@ fn choose(connection: &Connection, params: &RedriveParams) -> Result<Vec<(i64, N
         .extend(filter.failure_reason.map(|reason| Condition::text("failure_reason = ?", reason.as_str())));
     conditions.extend(filter.created_after.map(|at| Condition::id("id >= ?", list::id_floor(at))));
     conditions.extend(filter.created_before.map(|at| Condition::id("id < ?", list::id_floor(at))));
-    list::select(connection, params.tenant, "notifications_status", &conditions, "ASC", params.limit)
+    let chosen =
+        list::select(connection, params.tenant, "notifications_status", &conditions, "ASC", params.limit)?;
+    Ok(chosen.into_iter().map(|(_, notification)| notification.id).collect())
 }
 
 fn matches(params: &RedriveParams, n: &Notification) -> bool {

@@ -23,36 +23,55 @@ use crate::{
 #[async_trait]
 impl Queue for SqliteStore {
     async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>> {
-        self.writer.run(move |c| enqueue::submit(c, &submissions)).await
+        self.writer.run_patiently(move |c| enqueue::submit(c, &submissions)).await
     }
 
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
-        self.writer.run(move |c| claim::claim(c, &params)).await
+        self.writer.run_patiently(move |c| claim::claim(c, &params)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>> {
-        self.writer.run(move |c| settle::settle(c, &settlements)).await
+        self.writer.run_patiently(move |c| settle::settle(c, &settlements)).await
     }
 
     async fn renew(&self, worker: &WorkerId, until: Timestamp) -> Result<usize> {
         let worker = worker.clone();
-        self.writer.run(move |c| lease::renew(c, &worker, until)).await
+        self.writer.run_patiently(move |c| lease::renew(c, &worker, until)).await
     }
 
     async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
-        self.writer.run(move |c| lease::rescue(c, &params)).await
+        self.writer.run_patiently(move |c| lease::rescue(c, &params)).await
     }
 
     async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
-        self.writer.run(move |c| promote::promote(c, now, limit)).await
+        self.writer.run_patiently(move |c| promote::promote(c, now, limit)).await
     }
 
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {
         self.writer.run(move |c| cancel::cancel(c, &ids, now)).await
     }
 
-    async fn redrive(&self, params: RedriveParams) -> Result<Redriven> {
-        self.writer.run(move |c| redrive::redrive(c, &params)).await
+    async fn redrive(&self, mut params: RedriveParams) -> Result<Redriven> {
+        if params.filter.ids.is_some() {
+            return self.writer.run(move |c| redrive::redrive(c, &params)).await;
+        }
+        // What is chosen by conditions may take a long look: that is for a reader. The writer then checks each again, and
+        // where somebody else was faster, others are looked for.
+        let mut done = Vec::new();
+        let limit = params.limit;
+        while done.len() < limit {
+            params.limit = limit - done.len();
+            params.filter.ids = None;
+            let choice = params.clone();
+            let chosen = self.readers.run(move |c| redrive::choose(c, &choice)).await?;
+            if chosen.is_empty() {
+                break;
+            }
+            params.filter.ids = Some(chosen);
+            let by_id = params.clone();
+            done.extend(self.writer.run(move |c| redrive::redrive(c, &by_id)).await?.done);
+        }
+        Ok(Redriven { done, ..Redriven::default() })
     }
 }
 

@@ -70,32 +70,58 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction and answers when it is durable. An error of `work` undoes only its own writes.
+    /// Refuses if too many jobs wait: for calls from outside.
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = match connection {
-                Some(connection) => catch_unwind(AssertUnwindSafe(|| work(connection)))
-                    .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".into()))),
-                None => Err(StoreError::Unavailable("no transaction could be begun".into())),
-            };
-            let failed = result.is_err();
-            let answer = move |committed: std::result::Result<(), String>| {
-                // Nobody waits any more: what is stored stays stored.
-                drop(sender.send(committed.map_err(StoreError::Unavailable).and(result)));
-            };
-            Done { failed, answer: Box::new(answer) }
-        });
-        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
-        jobs.try_send(job).map_err(|error| match error {
+        let (job, outcome) = job(work);
+        self.jobs()?.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => closed(),
         })?;
-        receiver.await.unwrap_or_else(|_| Err(closed()))
+        outcome.await.unwrap_or_else(|_| Err(closed()))
     }
+
+    /// The same, but waits for room in the queue: for the engine and for coalesced calls, of which there are only a few
+    /// at a time, and which calls from outside must not keep from working.
+    pub(crate) async fn run_patiently<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let (job, outcome) = job(work);
+        self.jobs()?.send(job).await.map_err(|_| closed())?;
+        outcome.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn jobs(&self) -> Result<&mpsc::Sender<Job>> {
+        self.jobs.as_ref().ok_or_else(closed)
+    }
+}
+
+/// Packs work as a job, and says where its outcome will come.
+fn job<T, F>(work: F) -> (Job, oneshot::Receiver<Result<T>>)
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let job: Job = Box::new(move |connection| {
+        let result = match connection {
+            Some(connection) => catch_unwind(AssertUnwindSafe(|| work(connection)))
+                .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".into()))),
+            None => Err(StoreError::Unavailable("no transaction could be begun".into())),
+        };
+        let failed = result.is_err();
+        let answer = move |committed: std::result::Result<(), String>| {
+            // Nobody waits any more: what is stored stays stored.
+            drop(sender.send(committed.map_err(StoreError::Unavailable).and(result)));
+        };
+        Done { failed, answer: Box::new(answer) }
+    });
+    (job, receiver)
 }
 
 fn closed() -> StoreError {
