@@ -20,8 +20,8 @@ pub struct OutboundPolicy {
 /// Why a URL is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlFault {
-    /// It does not parse, is too long, or is not http or https.
-    #[error("must be an http or https URL of at most 2048 bytes")]
+    /// It does not parse, is too long, is not http or https, holds anything but visible ASCII, or has the port 0.
+    #[error("must be an http or https URL of at most 2048 visible ASCII characters")]
     Malformed,
     /// It carries a user name or password, which would end up in logs and proxies.
     #[error("must not carry a user name or password")]
@@ -43,14 +43,21 @@ impl OutboundPolicy {
         self.allow.iter().any(|net| net.contains(&ip)) || is_public(ip)
     }
 
+    /// Whether the operator allows anything that is not public. Names that mean something only inside lead nowhere
+    /// else; which address such a name stands for is judged when it is resolved.
+    fn reaches_inside(&self) -> bool {
+        self.allow.iter().any(|net| !is_public(net.network()))
+    }
+
     /// Checks what can be known of a URL without asking a name server: its form, and its host if that is an address
-    /// or a name that always means this machine.
+    /// or a name that only means something on this machine or in this network.
     pub fn check_url(&self, text: &str) -> Result<Url, UrlFault> {
-        if text.len() > URL_BYTES_MAX {
+        // The parser drops blanks and control characters, and other programs would read the text in another way.
+        if text.len() > URL_BYTES_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(UrlFault::Malformed);
         }
         let url = Url::parse(text).map_err(|_| UrlFault::Malformed)?;
-        if !matches!(url.scheme(), "http" | "https") {
+        if !matches!(url.scheme(), "http" | "https") || url.port() == Some(0) {
             return Err(UrlFault::Malformed);
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -60,6 +67,7 @@ impl OutboundPolicy {
             Host::Ipv4(ip) => self.permits(ip.into()),
             Host::Ipv6(ip) => self.permits(ip.into()),
             Host::Domain(name) if is_localhost(name) => self.permits(Ipv4Addr::LOCALHOST.into()),
+            Host::Domain(name) if is_local(name) => self.reaches_inside(),
             Host::Domain(_) => true,
         };
         if permitted { Ok(url) } else { Err(UrlFault::Private) }
@@ -70,6 +78,17 @@ impl OutboundPolicy {
 fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The ends of names that no public name server knows: reserved (RFC 6762, RFC 8375, ICANN's `.internal`), or taken by
+/// local networks so often that they are never given away.
+const LOCAL_SUFFIXES: [&str; 7] = ["internal", "local", "home.arpa", "lan", "intranet", "corp", "home"];
+
+/// A name of a single label, or one that ends as only local names do.
+fn is_local(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let below = |suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    !name.contains('.') || LOCAL_SUFFIXES.into_iter().any(below)
 }
 
 /// The IPv4 address inside an IPv6 address that stands for one: mapped, NAT64 (RFC 6052) or 6to4 (RFC 3056).
@@ -178,7 +197,17 @@ mod tests {
             "http://[::1]/",
             "http://[::ffff:7f00:1]/",
             "http://169.254.169.254/latest/meta-data/",
-            "http://１２７.0.0.1/",
+            "http://intranet/",
+            "http://hook:8080/x",
+            "http://metadata.google.internal/",
+            "http://METADATA.Google.Internal./",
+            "http://printer.local/",
+            "http://home.arpa/",
+            "http://nas.home.arpa/",
+            "http://nas.lan/",
+            "http://wiki.intranet/",
+            "http://git.corp/",
+            "http://nas.home/",
         ] {
             assert_eq!(policy.check_url(private), Err(UrlFault::Private), "{private}");
         }
@@ -186,6 +215,22 @@ mod tests {
             ["", "example.org", "ftp://example.org/", "javascript:alert(1)", "http://", "file:///etc"]
         {
             assert_eq!(policy.check_url(malformed), Err(UrlFault::Malformed), "{malformed}");
+        }
+        for unclear in [
+            "https://example.org/a b",
+            " https://example.org/",
+            "https://example.org/\n",
+            "https://exam\tple.org/",
+            "https://example.org/\0",
+            "https://example.org/\u{7f}",
+            "https://example.org/\u{a0}",
+            "http://１２７.0.0.1/",
+            "https://example.org:0/",
+        ] {
+            assert_eq!(policy.check_url(unclear), Err(UrlFault::Malformed), "{unclear:?}");
+        }
+        for public in ["https://localhost.example.org/", "https://mylan.example/", "https://notlocal.org/"] {
+            assert!(policy.check_url(public).is_ok(), "{public}");
         }
         let long = format!("https://example.org/{}", "x".repeat(URL_BYTES_MAX));
         assert_eq!(policy.check_url(&long), Err(UrlFault::Malformed));
@@ -198,5 +243,12 @@ mod tests {
         assert!(policy.check_url("http://localhost:9000/").is_ok());
         assert!(policy.check_url("http://[::ffff:127.0.0.1]/").is_ok());
         assert!(policy.check_url("http://10.0.0.1/").is_err());
+        assert!(policy.check_url("http://hook:9000/").is_ok());
+        assert!(policy.check_url("http://hook.internal/").is_ok());
+        let private = OutboundPolicy::allowing(vec!["10.0.0.0/8".parse().unwrap()]);
+        assert!(private.check_url("http://hook.internal/").is_ok());
+        assert!(private.check_url("http://localhost/").is_err());
+        let public = OutboundPolicy::allowing(vec!["1.1.1.1/32".parse().unwrap()]);
+        assert!(public.check_url("http://hook.internal/").is_err());
     }
 }
