@@ -164,6 +164,11 @@ pub fn check_content(channel: Channel, content: &Content) -> Vec<Violation> {
     if text.is_empty() {
         fault("#/content", "must not be empty".into());
     }
+    for (pointer, part) in [("#/content", Some(text)), ("#/html", content.html.as_ref())] {
+        if part.is_some_and(|part| part.contains('\0')) {
+            fault(pointer, "must not hold the character NUL".into());
+        }
+    }
     if channel == Channel::Sms && text.chars().count() > SMS_CHARACTERS_MAX {
         fault("#/content", format!("must not exceed {SMS_CHARACTERS_MAX} characters"));
     }
@@ -320,6 +325,10 @@ mod tests {
         assert_eq!((at(Channel::Sms, 1600), at(Channel::Sms, 1601), at(Channel::Sms, 0)), (0, 1, 1));
         assert_eq!((at(Channel::Push, 4096), at(Channel::Push, 4097)), (0, 1));
         assert_eq!((at(Channel::Email, EMAIL_BYTES_MAX), at(Channel::Email, EMAIL_BYTES_MAX + 1)), (0, 1));
+        let nul = Content { subject: None, text: "a\0b".into(), html: Some("\0".into()) };
+        let found: Vec<String> =
+            check_content(Channel::Email, &nul).into_iter().map(|fault| fault.pointer).collect();
+        assert_eq!(found, ["#/content", "#/html"]);
         let injected = Content { subject: Some("a\r\nBcc: x".into()), text: "x".into(), html: None };
         assert_eq!(check_content(Channel::Email, &injected)[0].pointer, "#/subject");
     }
