@@ -48,9 +48,10 @@ impl Service {
     pub async fn notify(
         &self,
         caller: &Caller,
-        draft: Draft,
+        mut draft: Draft,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt<Notification>> {
+        self.leave_out_defaults(&mut draft);
         let idempotency = key.map(|key| Idempotency { fingerprint: Fingerprint::of(&draft), key });
         let prepared = match self.templates_of(caller.tenant, std::slice::from_ref(&draft)).await {
             Ok(templates) => self.prepare(caller, draft, idempotency.as_ref(), &templates, self.clock.now()),
@@ -84,9 +85,10 @@ impl Service {
     pub async fn notify_batch(
         &self,
         caller: &Caller,
-        draft: BatchDraft,
+        mut draft: BatchDraft,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt<Batch>> {
+        draft.notifications.iter_mut().for_each(|member| self.leave_out_defaults(member));
         let idempotency = key.map(|key| Idempotency { fingerprint: Fingerprint::of(&draft), key });
         let stood_for = match self.prepare_batch(caller, draft).await {
             Ok((batch, notifications)) => {
@@ -107,6 +109,16 @@ impl Service {
         match stood_for {
             Idempotent::Batch(id) => Ok(Receipt::Replayed(self.batch(caller.tenant, id).await?.batch)),
             Idempotent::Notification(_) => Err(ServiceError::KeyReused),
+        }
+    }
+
+    /// A default that is spelled out says what its absence says, so that both have one fingerprint.
+    fn leave_out_defaults(&self, draft: &mut Draft) {
+        if draft.recipient_id.as_ref() == Some(&draft.recipient) {
+            draft.recipient_id = None;
+        }
+        if draft.max_attempts == Some(self.settings.max_attempts[draft.channel.index()]) {
+            draft.max_attempts = None;
         }
     }
 
@@ -185,15 +197,7 @@ impl Service {
         templates: &HashMap<TemplateId, Template>,
         now: Timestamp,
     ) -> Result<Notification> {
-        let found = draft.check(&self.settings.rules, now);
-        if !found.is_empty() {
-            return Err(ServiceError::Invalid(found));
-        }
-        let content = render(&draft, templates)?;
-        let found = check_content(draft.channel, &content);
-        if !found.is_empty() {
-            return Err(ServiceError::Invalid(found));
-        }
+        let content = self.check(&draft, templates, now)?;
         let id = self.clock.new_notification_id();
         let scheduled_at = draft.scheduled_at.filter(|at| *at > now);
         Ok(Notification {
@@ -231,6 +235,31 @@ impl Service {
         })
     }
 
+    /// The content of a draft that is right; everything that is wrong with it otherwise.
+    fn check(
+        &self,
+        draft: &Draft,
+        templates: &HashMap<TemplateId, Template>,
+        now: Timestamp,
+    ) -> Result<Content> {
+        let mut found = draft.check(&self.settings.rules, now);
+        if draft.template_id.is_some() {
+            if !found.is_empty() {
+                return Err(ServiceError::Invalid(found));
+            }
+            let content = render(draft, templates)?;
+            // What is wrong now came about between the template and its variables.
+            let found = check_content(draft.channel, &content);
+            return if found.is_empty() { Ok(content) } else { Err(ServiceError::Unprocessable(found)) };
+        }
+        let content = render(draft, templates)?;
+        // A text that is missing is not also too short.
+        let missing = draft.content.is_none();
+        let faults = check_content(draft.channel, &content).into_iter();
+        found.extend(faults.filter(|fault| !(missing && fault.pointer == "#/content")));
+        if found.is_empty() { Ok(content) } else { Err(ServiceError::Invalid(found)) }
+    }
+
     async fn templates_of(
         &self,
         tenant: TenantId,
@@ -258,10 +287,11 @@ fn render(draft: &Draft, templates: &HashMap<TemplateId, Template>) -> Result<Co
         )])
     })?;
     let rendered = template.source.render(&draft.template_variables).map_err(ServiceError::Unprocessable)?;
-    // What the template leaves open the request may fill.
+    // What the template leaves open the request may fill. One template may serve channels without an HTML part.
+    let html = rendered.html.or_else(|| draft.html.clone());
     Ok(Content {
         subject: rendered.subject.or_else(|| draft.subject.clone()),
-        html: rendered.html.or_else(|| draft.html.clone()),
+        html: html.filter(|_| draft.channel == Channel::Email),
         ..rendered
     })
 }

@@ -26,6 +26,24 @@ async fn the_same_again_answers_200_with_what_was_stored_first() {
 }
 
 #[tokio::test]
+async fn a_default_may_be_spelled_out() {
+    let app = App::new();
+    let spelled_out = json!({"max_attempts": 5, "recipient_id": "+4915112345678", "priority": "normal"});
+    let first = app.post_text(SEND, &sms().to_string(), KEY).await.is(202);
+    let again = app.post_text(SEND, &sms_with(spelled_out.clone()).to_string(), KEY).await.is(200);
+    assert_eq!(again.json(), first.json());
+    let other = sms_with(json!({"max_attempts": 4})).to_string();
+    app.post_text(SEND, &other, KEY).await.problem(409, "idempotency-conflict");
+
+    let key = &[("idempotency-key", "batch")];
+    let batch = |member| json!({"notifications": [member]}).to_string();
+    let first =
+        app.post_text("/api/v1/notifications/batch", &batch(sms_with(spelled_out)), key).await.is(202);
+    let again = app.post_text("/api/v1/notifications/batch", &batch(sms()), key).await.is(200);
+    assert_eq!(again.json(), first.json());
+}
+
+#[tokio::test]
 async fn the_same_key_with_other_content_is_a_conflict() {
     let app = App::new();
     app.post_text(SEND, &sms().to_string(), KEY).await.is(202);

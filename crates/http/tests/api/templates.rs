@@ -35,6 +35,22 @@ async fn a_template_lives_its_life() {
 }
 
 #[tokio::test]
+async fn only_e_mail_gets_the_html_part() {
+    let app = App::new();
+    let template = json!({"name": "both", "subject": "Hi", "body": "Hello", "html": "<p>Hello</p>"});
+    let id = app.post(TEMPLATES, &template).await.is(201).text("/id");
+    for (channel, recipient, html) in [
+        ("sms", "+4915112345678", Value::Null),
+        ("push", "token", Value::Null),
+        ("email", "ada@example.org", json!("<p>Hello</p>")),
+    ] {
+        let body = json!({"channel": channel, "recipient": recipient, "template_id": id});
+        let sent = app.post("/api/v1/notifications", &body).await.is(202).json();
+        assert_eq!((&sent["content"], &sent["html"]), (&json!("Hello"), &html), "{channel}");
+    }
+}
+
+#[tokio::test]
 async fn names_are_unique() {
     let app = App::new();
     app.template().await;
