@@ -48,7 +48,7 @@ pub(crate) async fn page() -> Response {
 
 /// What the page loads.
 pub(crate) fn files() -> Router<AppState> {
-    Router::new().route("/docs/{file}", get(file))
+    Router::new().route("/docs/", get(page)).route("/docs/{file}", get(file))
 }
 
 async fn file(Id(name): Id<String>) -> Result<Response, Problem> {
