@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::schema::{ChannelName, FailureReasonName, PriorityName, StatusName, TimeInput};
-use crate::extract::StrictMap;
+use crate::extract::{Name, StrictMap};
 
 /// A request to send one notification. Give `content`, or `template_id`, or both: a rendered template replaces
 /// `content`. What is absent and what is null are the same.
@@ -20,9 +20,9 @@ use crate::extract::StrictMap;
 pub(crate) struct NotificationRequest {
     /// Over which channel.
     #[schema(value_type = ChannelName)]
-    channel: Channel,
+    channel: Name<Channel>,
     /// The address. sms: an E.164 number. email: an e-mail address. push: a device token of at most 4096 characters.
-    /// webhook: an http or https URL of at most 2048 bytes that leads to a public address.
+    /// webhook: an http or https URL of at most 2048 visible ASCII characters that leads to a public address.
     #[schema(min_length = 1, max_length = 4096)]
     recipient: String,
     /// Who the recipient is to you. Default: the address.
@@ -48,7 +48,7 @@ pub(crate) struct NotificationRequest {
     campaign_id: Option<String>,
     /// How urgent it is. Default: `normal`.
     #[schema(value_type = Option<PriorityName>)]
-    priority: Option<Priority>,
+    priority: Option<Name<Priority>>,
     /// Not before this. A time in the past, beyond the allowed clock skew, is refused.
     #[schema(value_type = Option<TimeInput>)]
     scheduled_at: Option<Timestamp>,
@@ -69,7 +69,7 @@ pub(crate) struct NotificationRequest {
 impl From<NotificationRequest> for Draft {
     fn from(request: NotificationRequest) -> Draft {
         Draft {
-            channel: request.channel,
+            channel: request.channel.0,
             recipient: request.recipient,
             recipient_id: request.recipient_id,
             subject: request.subject,
@@ -78,7 +78,7 @@ impl From<NotificationRequest> for Draft {
             template_id: request.template_id,
             template_variables: request.template_variables.unwrap_or_default().0,
             campaign_id: request.campaign_id,
-            priority: request.priority.unwrap_or_default(),
+            priority: request.priority.map(|Name(priority)| priority).unwrap_or_default(),
             scheduled_at: request.scheduled_at,
             expires_at: request.expires_at,
             max_attempts: request.max_attempts,

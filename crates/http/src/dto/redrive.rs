@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::schema::{ChannelName, FailureReasonName, IdInput, TimeInput};
-use crate::extract::Object;
+use crate::extract::{Name, Object};
 
 /// The most ids that one request may name.
 const IDS_MAX: usize = 1000;
@@ -29,7 +29,7 @@ pub(crate) struct RedriveFilterRequest {
     ids: Option<Vec<NotificationId>>,
     /// Of this channel.
     #[schema(value_type = Option<ChannelName>)]
-    channel: Option<Channel>,
+    channel: Option<Name<Channel>>,
     /// Of this campaign.
     campaign_id: Option<String>,
     /// Of this batch.
@@ -37,7 +37,7 @@ pub(crate) struct RedriveFilterRequest {
     batch_id: Option<BatchId>,
     /// Given up for this reason.
     #[schema(value_type = Option<FailureReasonName>)]
-    failure_reason: Option<FailureReason>,
+    failure_reason: Option<Name<FailureReason>>,
     /// Created at or after this.
     #[schema(value_type = Option<TimeInput>)]
     created_after: Option<Timestamp>,
@@ -56,10 +56,10 @@ impl TryFrom<RedriveRequest> for RedriveFilter {
         }
         Ok(RedriveFilter {
             ids: filter.ids,
-            channel: filter.channel,
+            channel: filter.channel.map(|Name(channel)| channel),
             campaign_id: filter.campaign_id,
             batch_id: filter.batch_id,
-            failure_reason: filter.failure_reason,
+            failure_reason: filter.failure_reason.map(|Name(reason)| reason),
             created_after: filter.created_after,
             created_before: filter.created_before,
         })

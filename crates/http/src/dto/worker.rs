@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::schema::ChannelName;
+use crate::extract::Name;
 
 /// Which channels to start or stop.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -15,13 +16,13 @@ use super::schema::ChannelName;
 pub(crate) struct WorkerRequest {
     /// Only this one. Default: all of them.
     #[schema(value_type = Option<ChannelName>)]
-    channel: Option<Channel>,
+    channel: Option<Name<Channel>>,
 }
 
 impl WorkerRequest {
     /// The channels that are meant.
     pub(crate) fn channels(&self) -> Vec<Channel> {
-        self.channel.map_or_else(|| Channel::ALL.to_vec(), |channel| vec![channel])
+        self.channel.as_ref().map_or_else(|| Channel::ALL.to_vec(), |Name(channel)| vec![*channel])
     }
 }
 

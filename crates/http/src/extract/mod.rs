@@ -6,11 +6,13 @@
 mod body;
 mod fault;
 mod json;
+mod name;
 mod path;
 mod query;
 mod strict;
 
 pub(crate) use json::{Json, OptionalJson};
+pub(crate) use name::Name;
 pub(crate) use path::Id;
 pub(crate) use query::{Query, Time};
 pub(crate) use strict::{Object, StrictMap};

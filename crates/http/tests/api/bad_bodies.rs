@@ -56,6 +56,13 @@ async fn wrong_types() {
         (json!({"recipient": null}), "#/recipient", "a string"),
         (json!({"channel": "fax"}), "#/channel", "one of `sms`, `email`, `push`, `webhook`"),
         (json!({"priority": "urgent"}), "#/priority", "one of `high`, `normal`, `low`"),
+        (json!({"channel": null}), "#/channel", "a string"),
+        (json!({"channel": 5}), "#/channel", "a string"),
+        (json!({"channel": []}), "#/channel", "a string"),
+        (json!({"channel": {"sms": null}}), "#/channel", "a string"),
+        (json!({"channel": true}), "#/channel", "a string"),
+        (json!({"priority": 5}), "#/priority", "a string"),
+        (json!({"priority": {}}), "#/priority", "a string"),
         (json!({"max_attempts": "3"}), "#/max_attempts", "a whole number"),
         (json!({"max_attempts": -1}), "#/max_attempts", "a whole number"),
         (json!({"max_attempts": 2.5}), "#/max_attempts", "a whole number"),
@@ -142,6 +149,7 @@ async fn too_long() {
     for (changes, pointer) in [
         (json!({"content": "x".repeat(1601)}), "#/content"),
         (json!({"content": ""}), "#/content"),
+        (json!({"content": "a\u{0}b"}), "#/content"),
         (json!({"recipient_id": "x".repeat(256)}), "#/recipient_id"),
         (json!({"recipient_id": ""}), "#/recipient_id"),
         (json!({"campaign_id": "x".repeat(256)}), "#/campaign_id"),
@@ -164,7 +172,15 @@ async fn bad_recipients() {
     for address in ["ada", "ada@", "Ada <ada@example.org>", "ada@example.org\nBcc: eve@example.org"] {
         refused_at(sms_with(json!({"channel": "email", "recipient": address})), "#/recipient").await;
     }
-    for url in ["example.org", "ftp://example.org", "https://user:secret@example.org/", "//example.org"] {
+    for url in [
+        "example.org",
+        "ftp://example.org",
+        "https://user:secret@example.org/",
+        "//example.org",
+        "https://example.org/a b",
+        "https://example.org/\n",
+        "https://example.org:0/",
+    ] {
         refused_at(sms_with(json!({"channel": "webhook", "recipient": url})), "#/recipient").await;
     }
 }
@@ -180,6 +196,8 @@ async fn webhooks_into_private_networks() {
         "http://[::ffff:192.168.0.1]/",
         "http://2130706433/",
         "http://0x7f.1/",
+        "http://intranet/",
+        "http://metadata.google.internal/",
     ] {
         let detail =
             refused_at(sms_with(json!({"channel": "webhook", "recipient": url})), "#/recipient").await;
@@ -211,6 +229,26 @@ async fn unknown_template_and_missing_variable() {
 }
 
 #[tokio::test]
+async fn what_a_template_makes_too_long() {
+    let app = App::new();
+    let template = json!({"name": "two", "subject": "{{ title }}", "body": "Hello {{ name }}"});
+    let template = app.post("/api/v1/templates", &template).await.is(201).text("/id");
+    let from = |title: &str, name: &str| {
+        sms_with(json!({"template_id": template, "template_variables": {"title": title, "name": name}}))
+    };
+    let long = from("Hi", &"x".repeat(1600));
+    app.post(SEND, &long).await.problem(422, "unprocessable").points_at("#/content");
+    app.post(SEND, &from("a\nb", "Ada")).await.problem(422, "unprocessable").points_at("#/subject");
+    let batch = json!({"notifications": [sms(), long]});
+    let answer = app.post("/api/v1/notifications/batch", &batch).await.problem(422, "unprocessable");
+    answer.points_at("#/notifications/1/content");
+    assert_eq!(app.get(SEND).await.is(200).json()["items"], json!([]));
+    // What is wrong with the request itself is told first, and is no matter of the template.
+    let bad = sms_with(json!({"template_id": template, "max_attempts": 99}));
+    app.post(SEND, &bad).await.problem(400, "invalid-request").points_at("#/max_attempts");
+}
+
+#[tokio::test]
 async fn several_faults_are_told_at_once() {
     let app = App::new();
     let body = json!({"channel": "sms", "recipient": "x", "max_attempts": 99, "tags": [""]});
@@ -218,6 +256,14 @@ async fn several_faults_are_told_at_once() {
     let pointers: Vec<&str> =
         problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["#/recipient", "#/content", "#/max_attempts", "#/tags/0"]);
+    let body = json!({
+        "channel": "sms", "recipient": "x", "content": "", "subject": "a\nb", "max_attempts": 99, "tags": [""]
+    });
+    let problem = app.post(SEND, &body).await.problem(400, "invalid-request").json();
+    let mut pointers: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["#/content", "#/max_attempts", "#/recipient", "#/subject", "#/tags/0"]);
     app.holds_nothing().await;
 }
 
@@ -236,6 +282,7 @@ async fn a_bad_member_refuses_the_whole_batch() {
         ),
         (json!({"notifications": [good, sms_with(json!({"rec": "x"}))]}), 400, "#/notifications/1/rec"),
         (json!({"notifications": [good, {"channel": "sms"}]}), 400, "#/notifications/1/recipient"),
+        (json!({"notifications": [good, sms_with(json!({"channel": 5}))]}), 400, "#/notifications/1/channel"),
         (json!({"notifications": [good], "campaign_id": ""}), 400, "#/campaign_id"),
         (json!({"notifications": [good], "metadata": {"a": "x".repeat(16 * 1024)}}), 400, "#/metadata"),
         (json!({"notifications": [good, sms_with(unknown)]}), 422, "#/notifications/1/template_id"),

@@ -60,6 +60,8 @@ async fn all_of_them_must_be_said() {
         (json!({"filter": {"ids": vec!["019c1c3a-5407-7abc-8def-0123456789ab"; 1001]}}), "#/filter/ids"),
         (json!({"filter": {"ids": ["17"]}}), "#/filter/ids/0"),
         (json!({"filter": {"failure_reason": "bad luck"}}), "#/filter/failure_reason"),
+        (json!({"filter": {"failure_reason": 5}}), "#/filter/failure_reason"),
+        (json!({"filter": {"channel": 5}}), "#/filter/channel"),
     ] {
         app.post(RETRY, &body).await.problem(400, "invalid-request").points_at(pointer);
     }

@@ -40,7 +40,11 @@ async fn channels_stop_and_start_and_both_are_idempotent() {
 #[tokio::test]
 async fn a_body_must_still_be_right() {
     let app = App::new();
-    for (body, pointer) in [(json!({"channel": "fax"}), "#/channel"), (json!({"chan": "sms"}), "#/chan")] {
+    for (body, pointer) in [
+        (json!({"channel": "fax"}), "#/channel"),
+        (json!({"channel": 5}), "#/channel"),
+        (json!({"chan": "sms"}), "#/chan"),
+    ] {
         app.post("/api/v1/worker/stop", &body).await.problem(400, "invalid-request").points_at(pointer);
     }
     let untyped = request(Method::POST, "/api/v1/worker/stop", Body::from("{}"));
