@@ -36,7 +36,9 @@ pub(crate) async fn run(limit: Duration, mut request: Request, next: Next) -> Re
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) if reading.0.load(Ordering::Relaxed) => {
-            let detail = format!("The body did not arrive within {} seconds.", limit.as_secs_f32());
+            let seconds = limit.as_secs_f32();
+            let unit = if limit == Duration::from_secs(1) { "second" } else { "seconds" };
+            let detail = format!("The body did not arrive within {seconds} {unit}.");
             Problem::new(problems::REQUEST_TIMEOUT, detail).into_response()
         }
         Err(_) => Problem::timeout().into_response(),

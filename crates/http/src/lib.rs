@@ -5,8 +5,8 @@
 //! knows how they are stored or sent.
 //!
 //! A request passes, from the outside in: `correlation` (correlation id, log span, metrics, headers that every answer
-//! carries, and the rendering of problems), `deadline` (one time limit for body and answer), a net for panics, its
-//! route, and the route's extractors: first `auth`, last the body.
+//! carries, and the rendering of problems), `deadline` (one time limit for body and answer), a net for panics,
+//! `parameters`, its route, and the route's extractors: first `auth`, last the body.
 
 mod auth;
 mod correlation;
@@ -19,6 +19,7 @@ mod extract;
 mod idempotency;
 mod openapi;
 mod pagination;
+mod parameters;
 mod problems;
 mod routes;
 mod server;
@@ -65,12 +66,14 @@ pub(crate) type AppState = Arc<App>;
 /// The whole HTTP surface, ready to be served.
 pub fn router(service: Arc<Service>, api: Api) -> Router {
     let (routes, document) = openapi::routes().split_for_parts();
+    let without = parameters::Without::of(&document);
     let app = Arc::new(App { service, api, written: openapi::Written::new(&document) });
     routes
         .merge(dropin::routes())
         .merge(docs::files())
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)
+        .layer(axum::middleware::from_fn_with_state(without, parameters::check))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| error::panicked(&*panic)))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), correlation::observe))
         .with_state(app)

@@ -55,11 +55,15 @@ macro_rules! problem_sets {
 
 problem_sets! {
     /// What every operation that needs a key may answer.
-    Guarded = [UNAUTHORIZED, FORBIDDEN, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT];
+    Guarded = [INVALID_PARAMETER, UNAUTHORIZED, FORBIDDEN, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT];
     /// What every operation with a body may answer.
     WithBody = [
-        MALFORMED_JSON, INVALID_REQUEST, INVALID_HEADER, UNREADABLE_BODY, REQUEST_TIMEOUT, BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
+        MALFORMED_JSON, INVALID_REQUEST, INVALID_PARAMETER, INVALID_HEADER, UNREADABLE_BODY, REQUEST_TIMEOUT,
+        BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+    ];
+    /// What every operation that changes one thing without a body may answer.
+    WithoutBody = [
+        MALFORMED_JSON, INVALID_REQUEST, INVALID_PARAMETER, UNREADABLE_BODY, REQUEST_TIMEOUT, BODY_TOO_LARGE,
     ];
     /// What every list may answer.
     WithQuery = [INVALID_PARAMETER, INVALID_CURSOR];

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::body;
 use super::fault::Fault;
-use super::strict::Object;
+use super::strict::{Nothing, Object};
 use crate::error::Problem;
 use crate::{AppState, problems};
 
@@ -39,6 +39,21 @@ impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalJson<T> {
             return Ok(OptionalJson(T::default()));
         }
         parse(&bytes).map(OptionalJson)
+    }
+}
+
+/// For requests that have nothing to say: no body, null, or an empty object, of whatever type it claims to be.
+pub(crate) struct NoJson;
+
+impl FromRequest<AppState> for NoJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<NoJson, Problem> {
+        let bytes = body::read(request, app.api.body_bytes_max).await?;
+        match bytes.trim_ascii() {
+            b"" | b"null" => Ok(NoJson),
+            _ => parse(&bytes).map(|Nothing {}| NoJson),
+        }
     }
 }
 

@@ -11,8 +11,8 @@ mod path;
 mod query;
 mod strict;
 
-pub(crate) use json::{Json, OptionalJson};
+pub(crate) use json::{Json, NoJson, OptionalJson};
 pub(crate) use name::Name;
 pub(crate) use path::Id;
-pub(crate) use query::{Query, Time};
+pub(crate) use query::{Query, Time, no_parameters};
 pub(crate) use strict::{Object, StrictMap};

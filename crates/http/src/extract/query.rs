@@ -8,6 +8,7 @@ use http::request::Parts;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
 
 use super::fault::Fault;
+use super::strict::Nothing;
 use crate::error::Problem;
 use crate::{AppState, problems};
 
@@ -18,16 +19,23 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Query<T>, Problem> {
-        let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let deserializer = serde_urlencoded::Deserializer::new(query);
-        serde_path_to_error::deserialize(deserializer).map(Query).map_err(|error| {
-            let Fault { path, detail } = Fault::new(error.path(), &error.inner().to_string());
-            let detail =
-                if detail == "is not a known field" { "is not known here".to_owned() } else { detail };
-            let name = path.last().map_or("?", String::as_str);
-            Problem::parameter(problems::INVALID_PARAMETER, name, &detail)
-        })
+        parse(parts.uri.query().unwrap_or_default()).map(Query)
     }
+}
+
+fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let deserializer = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let Fault { path, detail } = Fault::new(error.path(), &error.inner().to_string());
+        let detail = if detail == "is not a known field" { "is not known here".to_owned() } else { detail };
+        let name = path.last().map_or("?", String::as_str);
+        Problem::parameter(problems::INVALID_PARAMETER, name, &detail)
+    })
+}
+
+/// Refuses every parameter.
+pub(crate) fn no_parameters(query: &str) -> Result<(), Problem> {
+    parse(query).map(|Nothing {}| ())
 }
 
 /// A point in time as a parameter: RFC 3339 or epoch seconds.

@@ -37,6 +37,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// What has no fields.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
 /// A free-form object, at any depth of which a repeated key is refused: two readers could understand it differently.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StrictMap(pub(crate) Map<String, Value>);

@@ -1,11 +1,15 @@
 //! Every way in which a request around its body can be wrong: headers, size, pace, path, method and parameters.
 
+use std::time::Duration;
+
+use angaros_http::Api;
+use angaros_store_test::MemoryStore;
 use axum::body::Body;
 use futures_util::stream;
 use http::Method;
 use serde_json::json;
 
-use crate::support::{App, BODY_BYTES_MAX, header_map, json_request, request, sms, sms_with};
+use crate::support::{App, BODY_BYTES_MAX, api, header_map, json_request, request, sms, sms_with};
 
 const SEND: &str = "/api/v1/notifications";
 
@@ -64,12 +68,16 @@ async fn a_body_that_breaks_off() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_bodies() {
-    let app = App::new();
-    let never = stream::pending::<Result<Vec<u8>, std::io::Error>>();
-    let mut request = request(Method::POST, SEND, Body::from_stream(never));
-    request.headers_mut().extend(header_map(&[("content-type", "application/json")]));
-    app.send(request).await.problem(408, "request-timeout");
-    app.holds_nothing().await;
+    for (seconds, told) in [(1, "within 1 second."), (5, "within 5 seconds.")] {
+        let request_timeout = Duration::from_secs(seconds);
+        let app = App::with(MemoryStore::new(), Api { request_timeout, ..api() });
+        let never = stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let mut request = request(Method::POST, SEND, Body::from_stream(never));
+        request.headers_mut().extend(header_map(&[("content-type", "application/json")]));
+        let answer = app.send(request).await.problem(408, "request-timeout");
+        assert!(answer.text("/detail").ends_with(told), "{}", answer.text("/detail"));
+        app.holds_nothing().await;
+    }
 }
 
 #[tokio::test]
@@ -136,6 +144,7 @@ async fn bad_path_parameters_name_nothing() {
 #[tokio::test]
 async fn bad_query_parameters() {
     let app = App::new();
+    let long = "x".repeat(256);
     for (query, name) in [
         ("limit=0", "limit"),
         ("limit=201", "limit"),
@@ -149,6 +158,11 @@ async fn bad_query_parameters() {
         ("batch_id=17", "batch_id"),
         ("created_after=yesterday", "created_after"),
         ("created_before=2026-01-01T00:00:00+02:00", "created_before"),
+        ("created_after=1770000001&created_before=1770000000", "created_after"),
+        ("campaign_id=", "campaign_id"),
+        ("recipient_id=", "recipient_id"),
+        (&format!("campaign_id={long}"), "campaign_id"),
+        (&format!("recipient_id={long}"), "recipient_id"),
     ] {
         let answer = app.get(&format!("{SEND}?{query}")).await.problem(400, "invalid-parameter");
         assert_eq!(answer.text("/errors/0/parameter"), name, "{query}");
@@ -159,10 +173,65 @@ async fn bad_query_parameters() {
         "limit=200",
         "status=queued&channel=sms",
         "created_after=1770000000",
+        "created_after=1770000000&created_before=1770000000",
+        &format!("campaign_id={}", "\u{e9}".repeat(255)),
         "created_before=2026-01-01T00:00:00%2B02:00",
     ] {
         app.get(&format!("{SEND}?{query}")).await.is(200);
     }
+}
+
+/// Operations that have no query parameters know none, whatever else is right or wrong with the request.
+#[tokio::test]
+async fn query_parameters_where_there_are_none() {
+    let app = App::new();
+    let unknown = "/api/v1/notifications/019c1c3a-5407-7abc-8def-0123456789ab";
+    for (method, path) in [
+        (Method::POST, SEND.to_owned()),
+        (Method::POST, format!("{SEND}/batch")),
+        (Method::POST, format!("{SEND}/retry")),
+        (Method::GET, unknown.to_owned()),
+        (Method::GET, format!("{unknown}/trace")),
+        (Method::PATCH, format!("{unknown}/cancel")),
+        (Method::POST, format!("{unknown}/retry")),
+        (Method::DELETE, "/api/v1/templates/17".to_owned()),
+        (Method::GET, "/api/v1/metrics".to_owned()),
+        (Method::GET, "/api/v1/worker".to_owned()),
+        (Method::POST, "/api/v1/worker/stop".to_owned()),
+    ] {
+        for query in ["foo=1", "foo", "%66oo=&bar=2"] {
+            let answer = app.send(json_request(method.clone(), &format!("{path}?{query}"), &sms())).await;
+            let answer = answer.problem(400, "invalid-parameter");
+            assert_eq!(answer.text("/errors/0/parameter"), "foo", "{method} {path}?{query}");
+        }
+    }
+    app.holds_nothing().await;
+    for path in ["/api/v1/metrics?", "/healthz?foo=1", "/metrics?foo=1", "/docs?foo=1", "/openapi.json?v=2"] {
+        app.get(path).await.is(200);
+    }
+    app.call(Method::HEAD, "/api/v1/worker?foo=1").await.is(400);
+    app.call(Method::TRACE, "/api/v1/worker?foo=1").await.problem(405, "method-not-allowed");
+}
+
+#[tokio::test]
+async fn bodies_where_there_are_none() {
+    let app = App::new();
+    let id = app.notify().await["id"].as_str().unwrap().to_owned();
+    let (cancel, retry) = (format!("{SEND}/{id}/cancel"), format!("{SEND}/{id}/retry"));
+    for (method, path) in [(Method::PATCH, &cancel), (Method::POST, &retry)] {
+        for (body, slug) in [
+            (r#"{"reason":"late"}"#, "invalid-request"),
+            ("[]", "invalid-request"),
+            ("1", "invalid-request"),
+            ("{", "malformed-json"),
+            ("reason=late", "malformed-json"),
+        ] {
+            app.send(request(method.clone(), path, Body::from(body))).await.problem(400, slug);
+        }
+    }
+    assert_eq!(app.get(&format!("{SEND}/{id}")).await.text("/status"), "queued");
+    app.send(request(Method::POST, &retry, Body::from(" "))).await.is(409);
+    app.send(request(Method::PATCH, &cancel, Body::from(" {} "))).await.is(200);
 }
 
 #[tokio::test]

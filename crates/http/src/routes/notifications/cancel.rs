@@ -7,8 +7,8 @@ use crate::AppState;
 use crate::auth::{Authorized, CanSend};
 use crate::dto::notification::NotificationBody;
 use crate::error::Problem;
-use crate::extract::Id;
-use crate::openapi::{Guarded, Unknown, WrongStatus, tag};
+use crate::extract::{Id, NoJson};
+use crate::openapi::{Guarded, Unknown, WithoutBody, WrongStatus, tag};
 
 #[utoipa::path(
     patch,
@@ -21,13 +21,14 @@ use crate::openapi::{Guarded, Unknown, WrongStatus, tag};
     params(("id" = String, Path, format = "uuid", description = "The notification's id.")),
     responses(
         (status = 200, description = "It is cancelled.", body = NotificationBody),
-        Guarded, Unknown, WrongStatus
+        Guarded, Unknown, WithoutBody, WrongStatus
     )
 )]
 pub(crate) async fn cancel(
     State(app): State<AppState>,
     auth: Authorized<CanSend>,
     Id(id): Id<NotificationId>,
+    NoJson: NoJson,
 ) -> Result<axum::Json<NotificationBody>, Problem> {
     Ok(axum::Json(app.service.cancel(auth.tenant(), id).await?.into()))
 }

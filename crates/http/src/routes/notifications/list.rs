@@ -1,12 +1,12 @@
 //! `GET /notifications`.
 
+use angaros_domain::request::NAME_CHARACTERS_MAX;
 use angaros_domain::{BatchId, Channel, Status};
 use angaros_service::NotificationFilter;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::AppState;
 use crate::auth::{Authorized, CanFollow};
 use crate::dto::notification::NotificationBody;
 use crate::dto::schema::{ChannelName, StatusName, TimeInput};
@@ -14,6 +14,7 @@ use crate::error::Problem;
 use crate::extract::{Query, Time};
 use crate::openapi::{Guarded, WithQuery, tag};
 use crate::pagination::{Limit, Listing};
+use crate::{AppState, problems};
 
 /// Which notifications to list. Every condition that is given must hold.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,10 +31,10 @@ pub(crate) struct ListQuery {
     #[param(value_type = Option<String>, format = "uuid", nullable = false)]
     batch_id: Option<BatchId>,
     /// Of this campaign.
-    #[param(nullable = false)]
+    #[param(nullable = false, min_length = 1, max_length = 255)]
     campaign_id: Option<String>,
     /// To this recipient.
-    #[param(nullable = false)]
+    #[param(nullable = false, min_length = 1, max_length = 255)]
     recipient_id: Option<String>,
     /// Created at or after this: RFC 3339 or epoch seconds.
     #[param(value_type = Option<TimeInput>, nullable = false)]
@@ -48,6 +49,24 @@ pub(crate) struct ListQuery {
     /// The `next_cursor` of the page before, with the same filters.
     #[param(nullable = false, min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
+}
+
+impl ListQuery {
+    /// What a single parameter can not know, and what no notification can have.
+    fn check(&self) -> Result<(), Problem> {
+        let refused = |name, detail: &str| Err(Problem::parameter(problems::INVALID_PARAMETER, name, detail));
+        for (name, id) in [("campaign_id", &self.campaign_id), ("recipient_id", &self.recipient_id)] {
+            if id.as_ref().is_some_and(|id| !(1..=NAME_CHARACTERS_MAX).contains(&id.chars().count())) {
+                return refused(name, &format!("must have 1 to {NAME_CHARACTERS_MAX} characters"));
+            }
+        }
+        match (self.created_after, self.created_before) {
+            (Some(Time(after)), Some(Time(before))) if after > before => {
+                refused("created_after", "must not be later than created_before")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[utoipa::path(
@@ -70,6 +89,7 @@ pub(crate) async fn list(
     auth: Authorized<CanFollow>,
     Query(query): Query<ListQuery>,
 ) -> Result<axum::Json<Listing<NotificationBody>>, Problem> {
+    query.check()?;
     let filter = NotificationFilter {
         status: query.status,
         channel: query.channel,

@@ -9,8 +9,8 @@ use crate::auth::{Authorized, CanSend};
 use crate::dto::notification::NotificationBody;
 use crate::dto::redrive::{RedriveReceipt, RedriveRequest};
 use crate::error::Problem;
-use crate::extract::{Id, Json};
-use crate::openapi::{Guarded, Unknown, WithBody, WrongStatus, tag};
+use crate::extract::{Id, Json, NoJson};
+use crate::openapi::{Guarded, Unknown, WithBody, WithoutBody, WrongStatus, tag};
 use crate::{AppState, problems};
 
 #[utoipa::path(
@@ -23,13 +23,14 @@ use crate::{AppState, problems};
     params(("id" = String, Path, format = "uuid", description = "The notification's id.")),
     responses(
         (status = 202, description = "It is queued again.", body = NotificationBody),
-        Guarded, Unknown, WrongStatus
+        Guarded, Unknown, WithoutBody, WrongStatus
     )
 )]
 pub(crate) async fn retry(
     State(app): State<AppState>,
     auth: Authorized<CanSend>,
     Id(id): Id<NotificationId>,
+    NoJson: NoJson,
 ) -> Result<(StatusCode, axum::Json<NotificationBody>), Problem> {
     let notification = app.service.retry(auth.tenant(), id).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(notification.into())))
