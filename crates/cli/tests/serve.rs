@@ -157,8 +157,11 @@ async fn without_keys_it_stays_on_this_machine() {
     let made = everywhere.run(&["keys", "create", "--name", "ops", "--scopes", "admin"]).await;
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
-    let service = everywhere.start().await;
-    let api = Api::new(&service.url.replace("0.0.0.0", "127.0.0.1"));
+    let mut service = everywhere.start().await;
+    let command = service.prints(curl_line).await;
+    assert!(command.contains("-H \"X-API-Key: $ANGAROS_API_KEY\""), "{command}");
+    assert!(service.url.starts_with("http://127.0.0.1:") && command.contains(&service.url), "{command}");
+    let api = service.api();
     assert_eq!(api.get("/api/v1/worker").await.status, 401);
     assert_eq!(api.with_key(&key).get("/api/v1/worker").await.status, 200);
 }

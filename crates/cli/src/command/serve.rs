@@ -1,6 +1,6 @@
 //! `angaros serve`: the whole service in one process.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,8 @@ impl Serve {
             ..Server::default()
         };
         let serving = tokio::spawn(angaros_http::serve(listener, router, server, stopping.clone()));
-        greet(&loaded, address);
+        let asks_key = config.security.require_keys || service.access(None).await? != Access::Open;
+        greet(&loaded, address, asks_key);
 
         let healthy = tokio::select! {
             signalled = stop_signal(&stopping) => signalled.map(|()| true)?,
@@ -115,9 +116,9 @@ async fn listen(loaded: &Loaded, service: &Service) -> Result<TcpListener> {
 }
 
 /// What the service says once it answers.
-fn greet(loaded: &Loaded, address: SocketAddr) {
+fn greet(loaded: &Loaded, address: SocketAddr, asks_key: bool) {
     let config = &loaded.config;
-    let url = format!("http://{address}");
+    let url = format!("http://{}", reachable(address));
     println!("angaros {} is ready", env!("CARGO_PKG_VERSION"));
     println!();
     println!("  API      {url}/api/v1");
@@ -125,6 +126,9 @@ fn greet(loaded: &Loaded, address: SocketAddr) {
     println!("  Health   {url}/readyz");
     println!("  Metrics  {url}/metrics");
     println!("  Data     {}", config.storage.url.path().display());
+    if address.ip().is_unspecified() {
+        println!("  Listens  on {address}: every network of this machine");
+    }
     let pretending: Vec<&str> =
         config.pretending().into_iter().map(angaros_domain::Channel::as_str).collect();
     if !pretending.is_empty() {
@@ -138,10 +142,24 @@ fn greet(loaded: &Loaded, address: SocketAddr) {
     println!();
     println!("Try it:");
     println!("  curl -sS {url}/api/v1/notifications -H 'Content-Type: application/json' \\");
+    if asks_key {
+        println!("    -H \"X-API-Key: $ANGAROS_API_KEY\" \\");
+    }
     println!(
         "    -d '{{\"channel\":\"sms\",\"recipient\":\"+15550100123\",\"content\":\"Hello from Angaros\"}}'"
     );
     tracing::info!(%address, "ready");
+}
+
+/// An address to call from this machine: one that stands for all networks cannot be called everywhere.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 /// Waits for the signal to stop, and lets a second one end the process at once.
@@ -163,4 +181,18 @@ async fn stop_signal(stopping: &CancellationToken) -> Result<()> {
         std::process::exit(130);
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_called() {
+        for (listens, called) in
+            [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("192.0.2.1:80", "192.0.2.1:80")]
+        {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), called);
+        }
+    }
 }
