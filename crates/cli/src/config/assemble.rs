@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use angaros_domain::Channel;
 use angaros_providers::ProviderSettings;
 use toml::{Table, Value};
 
@@ -195,6 +196,14 @@ fn derive_defaults(config: &mut Config, settings: &Settings) {
 
 /// What may have been meant, as the end of a sentence.
 fn hint(key: &Key, origin: &Origin, known: &[Key]) -> String {
+    let channels = Channel::ALL.map(Channel::as_str);
+    if let [first, name, ..] = key.parts()
+        && first == "channels"
+        && !channels.contains(&name.as_str())
+    {
+        let meant = nearest(name, channels).map(|near| format!("; did you mean {near:?}?"));
+        return format!(": {name:?} must be one of {}{}", channels.join(", "), meant.unwrap_or_default());
+    }
     let names: Vec<String> = known.iter().map(Key::to_string).collect();
     if let Some(near) = nearest_key(&key.to_string(), &names) {
         return match origin {

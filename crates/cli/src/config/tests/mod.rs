@@ -75,6 +75,31 @@ fn channels_retry_as_the_general_rule_says_unless_they_say_otherwise() {
 }
 
 #[test]
+fn a_setting_without_effect_is_said_once() {
+    for (key, value) in [
+        ("limits.inbound_per_minute", "60"),
+        ("limits.metrics_per_minute", "0"),
+        ("server.trusted_proxies", "10.0.0.0/8"),
+        ("delivery.breaker.failures", "9"),
+        ("delivery.breaker.window_seconds", "9"),
+        ("delivery.breaker.open_seconds", "9"),
+    ] {
+        let variable = key::Key::dotted(key).variable();
+        let loaded = good("", &[(&variable, value)]);
+        let [warning] = loaded.warnings.as_slice() else { panic!("{key}: {:?}", loaded.warnings) };
+        assert!(warning.starts_with(&format!("{key} is set")) && warning.ends_with("no effect"), "{warning}");
+    }
+    let several = "[providers.second]\nkind = \"sandbox\"\n[channels.push]\nproviders = [\"second\", \"sandbox\"]\n";
+    assert_eq!(
+        good(several, &[]).warnings,
+        [
+            "channels.push.providers has several names, but this version does not fail over: everything goes \
+             through \"second\""
+        ]
+    );
+}
+
+#[test]
 fn what_is_not_used_yet_is_said() {
     let secret = "redis://:hunter2@h";
     let loaded = good("", &[("REDIS_URL", secret), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4318")]);

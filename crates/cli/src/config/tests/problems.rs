@@ -22,6 +22,15 @@ fn a_misspelt_key_is_named_with_what_was_meant() {
             "[providers.sandbox]\nsucess_rate = 1\n",
             "unknown key `providers.sandbox.sucess_rate` in angaros.toml:2: did you mean `providers.sandbox.success_rate`?",
         ),
+        (
+            "[channels.fax]\nproviders = [\"sandbox\"]\n",
+            "unknown key `channels.fax.providers` in angaros.toml:2: \"fax\" must be one of sms, email, push, webhook",
+        ),
+        (
+            "[channels.emial]\n",
+            "unknown key `channels.emial` in angaros.toml:1: \"emial\" must be one of sms, email, push, webhook; \
+             did you mean \"email\"?",
+        ),
         ("[redis]\ncolour = 1\n", "unknown key `redis.colour` in angaros.toml:2: [redis] has url"),
         ("[attic]\n", "unknown key `attic` in angaros.toml:1: angaros.example.toml shows all keys"),
     ] {
