@@ -70,7 +70,7 @@ impl TenantId {
     pub const DEFAULT_NAME: &'static str = "default";
 }
 
-/// A worker process, unique per start: `host:pid:nonce`.
+/// A worker process, unique per start: `pid:nonce`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WorkerId(pub String);
 
