@@ -1,21 +1,46 @@
 //! Calls to a running service, for the commands that need one.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode, Url};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 /// Which service to call, and with which key.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClientArgs {
     /// The service's address
-    #[arg(long, env = "ANGAROS_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    #[arg(
+        long,
+        env = "ANGAROS_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL",
+        value_parser = service_url
+    )]
     url: String,
     /// An API key, if the service asks for one
-    #[arg(long, env = "ANGAROS_API_KEY", hide_env_values = true, value_name = "KEY")]
-    key: Option<String>,
+    #[arg(long, env = "ANGAROS_API_KEY", hide_env_values = true, value_name = "KEY", value_parser = secret)]
+    key: Option<SecretString>,
+}
+
+/// The address that the API's paths are appended to. One that names the API's own root means the same.
+fn service_url(text: &str) -> Result<String, String> {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Err("must begin with http:// or https://".into());
+    }
+    Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
+    let base = text.trim_end_matches('/');
+    Ok(base.strip_suffix("/api/v1").unwrap_or(base).trim_end_matches('/').to_owned())
+}
+
+/// A secret as it is, never refused: a refusal would show it.
+#[allow(clippy::unnecessary_wraps, reason = "the form that clap wants")]
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(text.into())
 }
 
 /// How long one call may take.
@@ -54,10 +79,9 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request =
-            self.http.request(method, format!("{}/api/v1{path}", self.args.url.trim_end_matches('/')));
+        let request = self.http.request(method, format!("{}/api/v1{path}", self.args.url));
         match &self.args.key {
-            Some(key) => request.bearer_auth(key),
+            Some(key) => request.bearer_auth(key.expose_secret()),
             None => request,
         }
     }
@@ -75,12 +99,61 @@ impl Client {
 /// What a problem document says, in a few lines.
 async fn refusal(response: Response) -> String {
     let status = response.status();
-    let problem: Value = response.json().await.unwrap_or_default();
-    let text = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default();
-    let mut lines = vec![format!("{status}: {}", text("detail"))];
-    for fault in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        let part = |key: &str| fault.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        lines.push(format!("  {} {}", part("pointer"), part("detail")));
+    explain(status, &response.json().await.unwrap_or_default())
+}
+
+fn explain(status: StatusCode, problem: &Value) -> String {
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let faults = problem.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    // Where the faults are listed, the detail only says them a second time.
+    let summary = text(problem, if faults.is_empty() { "detail" } else { "title" });
+    let mut lines =
+        vec![if summary.is_empty() { status.to_string() } else { format!("{status}: {summary}") }];
+    lines.extend(faults.iter().map(|fault| {
+        let place = text(fault, if fault.get("pointer").is_some() { "pointer" } else { "parameter" });
+        format!("  {place} {}", text(fault, "detail"))
+    }));
+    if status == StatusCode::UNAUTHORIZED {
+        lines.push("  give a valid API key with --key or ANGAROS_API_KEY".into());
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_and_may_name_the_api() {
+        for url in ["http://h:1", "http://h:1/", "http://h:1/api/v1", "http://h:1/api/v1/"] {
+            assert_eq!(service_url(url).as_deref(), Ok("http://h:1"));
+        }
+        assert_eq!(service_url("HTTPS://h/below/api/v1").as_deref(), Ok("HTTPS://h/below"));
+        for url in ["localhost:8080", "ftp://h", "h", "", "127.0.0.1:8080"] {
+            assert_eq!(service_url(url), Err("must begin with http:// or https://".into()), "{url}");
+        }
+        assert!(service_url("http://").unwrap_err().starts_with("is no URL"));
+    }
+
+    #[test]
+    fn the_key_does_not_show_in_debug() {
+        let args = ClientArgs { url: "http://h".into(), key: Some("hunter2".into()) };
+        assert!(!format!("{args:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_refusal_says_each_fault_once_and_where_a_key_goes() {
+        let fault = json!({ "pointer": "#/recipient", "detail": "must be a number" });
+        let problem =
+            json!({ "title": "Broken", "detail": "#/recipient must be a number.", "errors": [fault] });
+        assert_eq!(
+            explain(StatusCode::BAD_REQUEST, &problem),
+            "400 Bad Request: Broken\n  #/recipient must be a number"
+        );
+        assert_eq!(explain(StatusCode::BAD_GATEWAY, &Value::Null), "502 Bad Gateway");
+        let denied = explain(StatusCode::UNAUTHORIZED, &json!({ "detail": "No." }));
+        assert!(denied.starts_with("401 Unauthorized: No.\n") && denied.contains("--key or ANGAROS_API_KEY"));
+    }
 }

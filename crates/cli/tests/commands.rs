@@ -77,9 +77,80 @@ async fn send_waits_for_the_end_and_tells_it_by_its_code() {
 
     let bad = ["send", "--channel", "sms", "--to", "5550100123", "--text", "Hello"];
     assert!(refused(&launch, &bad, 1).await.contains("#/recipient"));
-    refused(&launch, &["send", "--channel", "fax", "--to", "1", "--text", "Hello"], 2).await;
+    let text = refused(&launch, &bad, 1).await;
+    assert_eq!(text.matches("#/recipient").count(), 1, "each fault is said once: {text}");
     let nobody = launch.variable("ANGAROS_URL", "http://127.0.0.1:1");
     assert!(refused(&nobody, &send, 1).await.contains("angaros serve"));
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_choice_is_answered_with_the_choices() {
+    let launch = launch();
+    let send = |more: [&'static str; 2]| {
+        [&["send", "--to", "1", "--text", "x", "--channel", "sms"][..], &more[..]].concat()
+    };
+    let fax = ["send", "--channel", "fax", "--to", "1", "--text", "Hello"];
+    assert!(refused(&launch, &fax, 2).await.contains("[possible values: sms, email, push, webhook]"));
+    let urgent = refused(&launch, &send(["--priority", "urgent"]), 2).await;
+    assert!(urgent.contains("[possible values: high, normal, low]"), "{urgent}");
+    let foo = refused(&launch, &["keys", "create", "--name", "x", "--scopes", "read,foo"], 2).await;
+    assert!(foo.contains("[possible values: send, ingest, read, admin]"), "{foo}");
+    for url in ["localhost:8080", "ftp://127.0.0.1"] {
+        let refused = refused(&launch, &send(["--url", url]), 2).await;
+        assert!(refused.contains("must begin with http:// or https://"), "{refused}");
+    }
+    let name = refused(&launch, &["keys", "create", "--name", "a\nb"], 2).await;
+    assert!(name.contains("1 to 128 characters"), "{name}");
+    let tenant = refused(&launch, &["keys", "create", "--name", "a", "--tenant", "a b"], 2).await;
+    assert!(tenant.contains("1 to 64 of"), "{tenant}");
+    assert!(!launch.folder().join("angaros-data").exists());
+}
+
+#[tokio::test]
+async fn a_new_tenant_is_said_and_a_missing_key_too() {
+    let launch = launch();
+    let create = ["keys", "create", "--name", "shop", "--scopes", "send,read", "--tenant", "shop"];
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("\"shop\" is new");
+    let first = launch.run(&create).await;
+    let key = stdout(&first);
+    let second = launch.run(&create).await;
+    let standard = launch.run(&["keys", "create", "--name", "standard"]).await;
+    assert_eq!((said(&first), said(&second)), (true, false));
+    assert!(standard.status.success() && !String::from_utf8_lossy(&standard.stderr).contains("is new"));
+
+    let service = launch.start().await;
+    let launch = launch.variable("ANGAROS_URL", format!("{}/api/v1/", service.url));
+    let send = ["send", "--channel", "sms", "--to", "+15550100123", "--text", "Hello"];
+    let denied = refused(&launch, &send, 1).await;
+    assert!(denied.contains("--key") && denied.contains("ANGAROS_API_KEY"), "{denied}");
+    stdout(&launch.variable("ANGAROS_API_KEY", key).run(&send).await);
+}
+
+#[tokio::test]
+async fn to_look_makes_no_database() {
+    let launch = launch().set("server.listen", "127.0.0.1:0");
+    let doctor = stdout(&launch.run(&["doctor"]).await);
+    assert!(doctor.contains("will be created at the first start"), "{doctor}");
+    let listed = launch.run(&["keys", "list"]).await;
+    assert!(
+        String::from_utf8_lossy(&listed.stderr).contains("no database yet") && stdout(&listed).is_empty()
+    );
+    assert_eq!(json(&launch.run(&["keys", "list", "--json"]).await), Value::Array(vec![]));
+    assert!(refused(&launch, &["keys", "revoke", "x"], 1).await.contains("no database yet"));
+    let status = json(&launch.run(&["migrate", "--json", "status"]).await);
+    assert_eq!((&status["version"], &status["steps"][0]["applied"]), (&0.into(), &false.into()));
+    let beyond = refused(&launch, &["migrate", "to", "99"], 1).await;
+    assert!(beyond.contains("there is no version 99; this program knows "), "{beyond}");
+    assert_eq!(std::fs::read_dir(launch.folder()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_has_no_effect_is_said_at_the_start_and_by_doctor() {
+    let launch = launch().set("limits.inbound_per_minute", "60").set("server.listen", "127.0.0.1:0");
+    let mut service = launch.start().await;
+    service.logs(|log| log.contains("limits.inbound_per_minute is set").then_some(())).await;
+    let doctor = stdout(&launch.run(&["doctor"]).await);
+    assert!(doctor.contains("warn  configuration  limits.inbound_per_minute is set"), "{doctor}");
 }
 
 #[tokio::test]
@@ -92,6 +163,7 @@ async fn the_schema_goes_up_and_down_but_never_under_a_running_service() {
     assert_eq!((&none["version"], &none["steps"][0]["applied"]), (&0.into(), &false.into()));
 
     let service = launch.start().await;
+    assert_eq!(json(&launch.run(&["migrate", "--json", "status"]).await), up, "a look is harmless");
     let refusal = refused(&launch, &["migrate", "to", "0", "--yes"], 1).await;
     assert!(refusal.contains("in use by another angaros process"), "{refusal}");
     service.api().get("/readyz").await.expect(200);

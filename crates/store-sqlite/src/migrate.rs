@@ -1,8 +1,11 @@
 //! The schema: forward by refinery, backward by the matching file in `rollbacks/`.
 
+use std::path::Path;
+
 use angaros_store::{Result, StoreError};
 use refinery::{Migration, Runner, Target};
-use rusqlite::{Connection, params};
+pub use rusqlite::Connection;
+use rusqlite::{OpenFlags, params};
 
 use crate::connection;
 use crate::error::SqliteResult;
@@ -73,8 +76,9 @@ pub fn to(connection: &mut Connection, target: u32) -> Result<()> {
         return Err(StoreError::Schema { found, known, advice });
     }
     if target > known {
-        let advice = "there is no such version";
-        return Err(StoreError::Schema { found: target, known, advice });
+        return Err(StoreError::Internal(format!(
+            "there is no version {target}; this program knows {known}"
+        )));
     }
     if target > found {
         let target = Target::Version(i32::try_from(target).unwrap_or(i32::MAX));
@@ -105,10 +109,37 @@ pub fn steps(connection: &mut Connection) -> Result<Vec<Step>> {
 }
 
 /// Opens a database for migrating only: nothing else may own it meanwhile.
-pub fn open(path: &std::path::Path) -> Result<(Connection, std::fs::File)> {
+pub fn open(path: &Path) -> Result<(Connection, std::fs::File)> {
     connection::assert_version()?;
     let ownership = connection::own(path)?;
     Ok((connection::open_writer(path)?, ownership))
+}
+
+/// Opens a database to look at its version only, whoever owns it meanwhile. Makes nothing: where there is no file, an
+/// empty database in memory stands for it.
+pub fn look(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        return Connection::open_in_memory().stored();
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).exists() {
+        return Connection::open_with_flags(path, flags).stored();
+    }
+    // Nobody has it open. Unless SQLite is told that it stays so, it would make a log even for a reader.
+    Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI).stored()
+}
+
+/// The file as a URI that says that it does not change.
+fn immutable(path: &Path) -> String {
+    let byte = |byte: &u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    let path: String = path.as_os_str().as_encoded_bytes().iter().map(byte).collect();
+    let root = if path.starts_with('/') { "//" } else { "" };
+    format!("file:{root}{path}?immutable=1")
 }
 
 #[cfg(test)]
@@ -147,6 +178,36 @@ mod tests {
         let forward: Vec<u32> = runner().get_migrations().iter().map(version_of).collect();
         let backward: Vec<u32> = ROLLBACKS.iter().map(|(version, _)| *version).collect();
         assert_eq!(forward, backward);
+    }
+
+    #[test]
+    fn a_look_makes_nothing_and_needs_no_ownership() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        // Signs that mean something in a URI.
+        let path = folder.path().join("a %41?b#c.db");
+        assert_eq!((version(&mut look(&path).unwrap()).unwrap(), files()), (0, 0));
+        let (mut connection, lock) = open(&path).unwrap();
+        up(&mut connection).unwrap();
+        assert_eq!(
+            version(&mut look(&path).unwrap()).unwrap(),
+            known_version(),
+            "it is owned, and has a log"
+        );
+        drop((connection, lock));
+        let before = files();
+        assert_eq!(version(&mut look(&path).unwrap()).unwrap(), known_version(), "it is at rest");
+        assert!(steps(&mut look(&path).unwrap()).unwrap().iter().all(|step| step.applied));
+        assert_eq!(files(), before);
+    }
+
+    #[test]
+    fn a_version_that_does_not_exist_is_named() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let refused = to(&mut connection, known_version() + 98).unwrap_err().to_string();
+        let expected =
+            format!("there is no version {}; this program knows {}", known_version() + 98, known_version());
+        assert!(refused.ends_with(&expected), "{refused}");
     }
 
     #[test]

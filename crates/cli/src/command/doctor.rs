@@ -1,6 +1,7 @@
 //! `angaros doctor`: what works, what does not, and what to do about it.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 
 use angaros_clock::Clock;
@@ -108,7 +109,12 @@ fn pretending(loaded: &Loaded) -> Option<Finding> {
 /// Opens the store beside a service that may be running, and finds out whether there is any key.
 async fn store(loaded: &Loaded) -> (Finding, bool) {
     let clock = Clock::system();
-    let path = loaded.config.storage.url.path().display().to_string();
+    let file = loaded.config.storage.url.path();
+    let path = file.display().to_string();
+    // To look is no reason to make it.
+    if !file.exists() {
+        return (not_yet(file), false);
+    }
     let looked = async {
         let service = wiring::service(&loaded.config, wiring::store(&loaded.config, &clock, false)?, clock);
         service.ping().await?;
@@ -117,6 +123,19 @@ async fn store(loaded: &Loaded) -> (Finding, bool) {
     match looked.await {
         Ok(are_keys) => (Finding::of("store", Verdict::Ok, format!("{path} can be written")), are_keys),
         Err(error) => (Finding::of("store", Verdict::Failed, format!("{error:#}")), false),
+    }
+}
+
+/// About a store that is not there: only whether it can come.
+fn not_yet(file: &Path) -> Finding {
+    let shown = file.display();
+    let there = file.ancestors().skip(1).find(|folder| folder.exists()).filter(|folder| !folder.is_dir());
+    match there {
+        None => Finding::of("store", Verdict::Ok, format!("{shown} will be created at the first start")),
+        Some(file) => {
+            let detail = format!("{shown} cannot be created: {} is no folder", file.display());
+            Finding::of("store", Verdict::Failed, detail)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Sources;
+use super::choice::{key_name, one_of, tenant_name};
 use crate::wiring;
 
 /// Make, list and revoke API keys.
@@ -30,13 +31,18 @@ enum Action {
     /// Make a key and show it, this once
     Create {
         /// What people call it
-        #[arg(long)]
+        #[arg(long, value_parser = key_name)]
         name: String,
-        /// What it may do: send, ingest, read, admin
-        #[arg(long, value_delimiter = ',', default_value = "send,ingest,read")]
+        /// What it may do
+        #[arg(
+            long,
+            value_delimiter = ',',
+            default_value = "send,ingest,read",
+            value_parser = one_of::<Scope>(Scope::ALL.map(Scope::as_str))
+        )]
         scopes: Vec<Scope>,
         /// Whose it is; a new name makes a new tenant
-        #[arg(long, default_value = TenantId::DEFAULT_NAME)]
+        #[arg(long, default_value = TenantId::DEFAULT_NAME, value_parser = tenant_name)]
         tenant: String,
     },
     /// Show every key, without its secret
@@ -51,6 +57,20 @@ enum Action {
 impl Keys {
     pub(crate) async fn run(self, sources: &Sources) -> Result<ExitCode> {
         let loaded = sources.load(None)?;
+        let path = loaded.config.storage.url.path();
+        // To look for keys is no reason to make a database.
+        if !path.exists() && !matches!(self.action, Action::Create { .. }) {
+            let none =
+                format!("there is no database yet: {} comes with the first key or start", path.display());
+            if matches!(self.action, Action::Revoke { .. }) {
+                bail!(none);
+            }
+            eprintln!("{none}");
+            if self.json {
+                println!("[]");
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let clock = Clock::system();
         let store = wiring::store(&loaded.config, &clock, false)?;
         let service = wiring::service(&loaded.config, store, clock);
@@ -73,7 +93,14 @@ impl Keys {
 }
 
 async fn create(service: &Service, new: NewKey, as_json: bool) -> Result<()> {
+    // The default tenant is there from the start, every other one came with a key.
+    let tenant = new.tenant_name.clone();
+    let is_new = tenant != TenantId::DEFAULT_NAME
+        && !service.keys().await?.iter().any(|key| key.tenant_name == tenant);
     let (key, token) = service.key_create(new).await?;
+    if is_new {
+        eprintln!("The tenant {tenant:?} is new: it was made with this key, and sees nothing of the others.");
+    }
     if as_json {
         let mut shown = describe(&key);
         shown["key"] = json!(token.reveal());

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use angaros_store_sqlite::migrate;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -44,27 +44,40 @@ enum Action {
 impl Migrate {
     pub(crate) fn run(self, sources: &Sources) -> Result<ExitCode> {
         let loaded = sources.load(None)?;
-        let (mut connection, _ownership) = migrate::open(loaded.config.storage.url.path())?;
+        let path = loaded.config.storage.url.path();
+        if matches!(self.action, Action::Status) {
+            if !path.exists() {
+                eprintln!("there is no database yet: {} comes with the first start", path.display());
+            }
+            return self.show(&mut migrate::look(path)?);
+        }
+        if let Action::To { version, .. } = self.action {
+            let known = migrate::known_version();
+            ensure!(version <= known, "there is no version {version}; this program knows {known}");
+        }
+        let (mut connection, _ownership) = migrate::open(path)?;
         let found = migrate::version(&mut connection)?;
         let (target, yes) = match self.action {
             Action::Up => (migrate::known_version(), true),
             Action::Down { yes } => (found.saturating_sub(1), yes),
             Action::To { version, yes } => (version, yes),
-            Action::Status => (found, true),
+            Action::Status => return self.show(&mut connection),
         };
         if target < found && !yes {
             bail!("going from version {found} to {target} drops data: say --yes, and have a backup");
         }
-        if !matches!(self.action, Action::Status) {
-            migrate::to(&mut connection, target)?;
-        }
-        let steps = migrate::steps(&mut connection)?;
+        migrate::to(&mut connection, target)?;
+        self.show(&mut connection)
+    }
+
+    fn show(&self, connection: &mut migrate::Connection) -> Result<ExitCode> {
+        let steps = migrate::steps(connection)?;
         if self.json {
             let steps: Vec<_> = steps
                 .iter()
                 .map(|step| json!({ "version": step.version, "name": step.name, "applied": step.applied }))
                 .collect();
-            println!("{}", json!({ "version": migrate::version(&mut connection)?, "steps": steps }));
+            println!("{}", json!({ "version": migrate::version(connection)?, "steps": steps }));
         } else {
             for step in steps {
                 println!(

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. What a command answers goes to standard output, everything else to
 //! standard error, so that output can be piped.
 
+mod choice;
 mod doctor;
 mod keys;
 mod migrate;

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::choice::one_of;
 use crate::client::{Client, ClientArgs};
 
 /// How often `--wait` asks.
@@ -18,8 +19,8 @@ const ASK: Duration = Duration::from_millis(200);
 /// Example: angaros send --channel sms --to +15550100123 --text "Your code is 123456" --wait
 #[derive(Args)]
 pub(crate) struct Send {
-    /// sms, email, push or webhook
-    #[arg(long)]
+    /// What it is sent by
+    #[arg(long, value_parser = one_of::<Channel>(Channel::ALL.map(Channel::as_str)))]
     channel: Channel,
     /// The address: E.164 number, e-mail address, token or URL
     #[arg(long, value_name = "ADDRESS")]
@@ -30,8 +31,8 @@ pub(crate) struct Send {
     /// E-mail or push title
     #[arg(long)]
     subject: Option<String>,
-    /// high, normal or low
-    #[arg(long, default_value = "normal")]
+    /// What goes first when much waits
+    #[arg(long, default_value = "normal", value_parser = one_of::<Priority>(Priority::ALL.map(Priority::as_str)))]
     priority: Priority,
     /// Sending with the same key again sends nothing
     #[arg(long, value_name = "KEY")]
