@@ -23,6 +23,10 @@ impl TemplateDraft {
         if !(1..=TEMPLATE_NAME_CHARACTERS_MAX).contains(&self.name.chars().count()) {
             let detail = format!("must have 1 to {TEMPLATE_NAME_CHARACTERS_MAX} characters");
             found.insert(0, Violation::new("#/name", detail));
+        } else if self.name.trim().is_empty() {
+            found.insert(0, Violation::new("#/name", "must not be blank"));
+        } else if self.name.chars().any(char::is_control) {
+            found.insert(0, Violation::new("#/name", "must not have control characters"));
         }
         if found.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(found)) }
     }
