@@ -162,7 +162,7 @@ async fn bad_query_parameters() {
         ("campaign_id=", "campaign_id"),
         ("recipient_id=", "recipient_id"),
         (&format!("campaign_id={long}"), "campaign_id"),
-        (&format!("recipient_id={long}"), "recipient_id"),
+        (&format!("recipient_id={}", "x".repeat(4097)), "recipient_id"),
     ] {
         let answer = app.get(&format!("{SEND}?{query}")).await.problem(400, "invalid-parameter");
         assert_eq!(answer.text("/errors/0/parameter"), name, "{query}");
@@ -175,6 +175,7 @@ async fn bad_query_parameters() {
         "created_after=1770000000",
         "created_after=1770000000&created_before=1770000000",
         &format!("campaign_id={}", "\u{e9}".repeat(255)),
+        &format!("recipient_id={}", "x".repeat(4096)),
         "created_before=2026-01-01T00:00:00%2B02:00",
     ] {
         app.get(&format!("{SEND}?{query}")).await.is(200);

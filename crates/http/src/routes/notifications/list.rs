@@ -1,6 +1,6 @@
 //! `GET /notifications`.
 
-use angaros_domain::request::NAME_CHARACTERS_MAX;
+use angaros_domain::request::{NAME_CHARACTERS_MAX, TOKEN_CHARACTERS_MAX};
 use angaros_domain::{BatchId, Channel, Status};
 use angaros_service::NotificationFilter;
 use axum::extract::State;
@@ -33,8 +33,8 @@ pub(crate) struct ListQuery {
     /// Of this campaign.
     #[param(nullable = false, min_length = 1, max_length = 255)]
     campaign_id: Option<String>,
-    /// To this recipient.
-    #[param(nullable = false, min_length = 1, max_length = 255)]
+    /// To this recipient: its id, which is the address where the caller gave none.
+    #[param(nullable = false, min_length = 1, max_length = 4096)]
     recipient_id: Option<String>,
     /// Created at or after this: RFC 3339 or epoch seconds.
     #[param(value_type = Option<TimeInput>, nullable = false)]
@@ -55,9 +55,13 @@ impl ListQuery {
     /// What a single parameter can not know, and what no notification can have.
     fn check(&self) -> Result<(), Problem> {
         let refused = |name, detail: &str| Err(Problem::parameter(problems::INVALID_PARAMETER, name, detail));
-        for (name, id) in [("campaign_id", &self.campaign_id), ("recipient_id", &self.recipient_id)] {
-            if id.as_ref().is_some_and(|id| !(1..=NAME_CHARACTERS_MAX).contains(&id.chars().count())) {
-                return refused(name, &format!("must have 1 to {NAME_CHARACTERS_MAX} characters"));
+        for (name, id, max) in [
+            ("campaign_id", &self.campaign_id, NAME_CHARACTERS_MAX),
+            // An id that the caller did not give is the address, and no address is longer than a token may be.
+            ("recipient_id", &self.recipient_id, TOKEN_CHARACTERS_MAX),
+        ] {
+            if id.as_ref().is_some_and(|id| !(1..=max).contains(&id.chars().count())) {
+                return refused(name, &format!("must have 1 to {max} characters"));
             }
         }
         match (self.created_after, self.created_before) {
