@@ -8,6 +8,7 @@ use std::time::Duration;
 use angaros_testkit::api::Api;
 use angaros_testkit::eventually::eventually;
 use angaros_testkit::launch::Launch;
+use angaros_testkit::lock::is_locked_elsewhere;
 use serde_json::Value;
 
 /// A key that was made or revoked elsewhere is noticed within two seconds; the rest is for a busy machine.
@@ -179,4 +180,21 @@ async fn doctor_finds_what_would_keep_the_service_from_starting() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("FAIL  access") && text.contains("angaros keys create"), "{text}");
+}
+
+/// The service holds its lock on the database for as long as it runs. Without it another process that opens and closes
+/// the file, such as an `sqlite3` shell, takes itself for the last user and deletes the log, with what was acknowledged.
+#[tokio::test]
+async fn the_database_stays_locked_whatever_runs_beside_the_service() {
+    let launch = launch();
+    let service = launch.start().await;
+    let database = launch.folder().join("angaros-data/angaros.db");
+    assert!(is_locked_elsewhere(&database), "as soon as it is ready");
+    let stays = serde_json::json!({ "channel": "sms", "recipient": "+15550100123", "content": "hello" });
+    service.api().notify(&stays).await;
+    for command in [&["keys", "list"][..], &["doctor"], &["migrate", "status"]] {
+        assert!(launch.run(command).await.status.success(), "{command:?}");
+        assert!(is_locked_elsewhere(&database), "after {command:?}");
+    }
+    drop(service);
 }

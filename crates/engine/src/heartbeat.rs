@@ -24,7 +24,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             match shared.service.renew(&shared.settings.worker, until).await {
                 Ok(_) => break,
                 Err(error) => {
-                    tracing::warn!(%error, "leases could not be renewed; it is tried again at once")
+                    tracing::warn!(%error, "leases could not be renewed; it is tried again at once");
                 }
             }
             tokio::time::sleep(AGAIN).await;

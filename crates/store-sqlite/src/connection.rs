@@ -67,10 +67,25 @@ fn open_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// Makes the database file if it is missing, so that it, and the log that SQLite makes in its likeness, are the owner's
+/// alone.
+///
+/// A file that is there is not even opened: closing it again would drop every lock that this process holds on it (so
+/// POSIX wants it), and another process would then take itself for the last user and delete the log.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The writing connection.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
-    // Made here, so that the file, and the log that SQLite makes in its likeness, are the owner's alone.
-    open_private(path)
+    make_private(path)
         .map_err(|error| StoreError::Unavailable(format!("cannot open {}: {error}", path.display())))?;
     let connection = Connection::open_with_flags(
         path,

@@ -10,6 +10,7 @@ pub mod api;
 pub mod eventually;
 pub mod http_sink;
 pub mod launch;
+pub mod lock;
 pub mod mail_server;
 pub mod process;
 pub mod prometheus;

@@ -89,13 +89,12 @@ fn a_setting_without_effect_is_said_once() {
         let [warning] = loaded.warnings.as_slice() else { panic!("{key}: {:?}", loaded.warnings) };
         assert!(warning.starts_with(&format!("{key} is set")) && warning.ends_with("no effect"), "{warning}");
     }
-    let several = "[providers.second]\nkind = \"sandbox\"\n[channels.push]\nproviders = [\"second\", \"sandbox\"]\n";
+    let several =
+        "[providers.second]\nkind = \"sandbox\"\n[channels.push]\nproviders = [\"second\", \"sandbox\"]\n";
     assert_eq!(
         good(several, &[]).warnings,
-        [
-            "channels.push.providers has several names, but this version does not fail over: everything goes \
-             through \"second\""
-        ]
+        ["channels.push.providers has several names, but this version does not fail over: everything goes \
+             through \"second\""]
     );
 }
 
