@@ -172,6 +172,7 @@ fn not_found(missing: Missing) -> &'static str {
         Missing::Notification => "There is no notification with this id.",
         Missing::Batch => "There is no batch with this id.",
         Missing::Template => "There is no template with this id.",
+        Missing::Event => "There is no event with this id.",
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Missing {
     Batch,
     /// A template.
     Template,
+    /// An event.
+    Event,
 }
 
 /// Why a use case failed.

@@ -7,6 +7,7 @@
 mod coalescer;
 mod delivery;
 mod error;
+mod ingest;
 mod keys;
 mod notify;
 mod paging;
@@ -22,7 +23,7 @@ use angaros_clock::Clock;
 use angaros_coord::Coord;
 use angaros_domain::request::Rules;
 use angaros_domain::{Channel, TenantId, correlation::Correlation};
-use angaros_store::{Store, Submission, Submitted};
+use angaros_store::{Appended, Reported, Store, Submission, Submitted};
 
 pub use angaros_store::{
     Activity, BatchView, Claim, ClaimParams, ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion,
@@ -30,6 +31,7 @@ pub use angaros_store::{
 };
 pub use delivery::Finished;
 pub use error::{Missing, ServiceError};
+pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
@@ -46,7 +48,7 @@ pub struct Settings {
     pub rules: Rules,
     /// How many attempts a notification gets if the caller does not say, by channel.
     pub max_attempts: [u32; Channel::ALL.len()],
-    /// How many single requests may wait for a commit; more are refused.
+    /// How many notifications, and how many events, may wait for a commit; more are refused.
     pub queue_max: usize,
 }
 
@@ -72,6 +74,7 @@ pub struct Service {
     clock: Clock,
     settings: Settings,
     submitter: Coalescer<Submission, Submitted>,
+    appender: Coalescer<Vec<Reported>, Vec<Appended>>,
     keys: KeyRing,
 }
 
@@ -84,7 +87,8 @@ impl Service {
         settings: Settings,
     ) -> Arc<Service> {
         let submitter = notify::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        Arc::new(Service { store, coord, clock, settings, submitter, keys: KeyRing::default() })
+        let appender = ingest::appender(Arc::clone(&store), settings.queue_max);
+        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys: KeyRing::default() })
     }
 
     /// The clock that everything here goes by.

@@ -2,7 +2,7 @@
 
 use angaros_domain::cursor::{self, InvalidCursor};
 use angaros_domain::{EventId, NotificationId, TemplateId, Timestamp};
-use angaros_store::PageRequest;
+use angaros_store::{PageRequest, Position};
 use uuid::Uuid;
 
 use crate::Result;
@@ -29,6 +29,15 @@ pub struct PageOf<'a> {
 pub(crate) trait CursorKey: Sized {
     fn to_bytes(&self) -> Vec<u8>;
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl CursorKey for Position {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<Position> {
+        Some(Position(i64::from_be_bytes(bytes.try_into().ok()?)))
+    }
 }
 
 macro_rules! id_keys {

@@ -1,9 +1,11 @@
 //! Questions about notifications, batches, messages and the whole.
 
-use angaros_domain::cursor;
+use angaros_domain::cursor::{self, InvalidCursor};
 use angaros_domain::event::Event;
 use angaros_domain::{BatchId, EventId, Notification, NotificationId, TenantId, Timestamp};
-use angaros_store::{BatchView, NotificationFilter, PageRequest, SentMessage, Stats, TimelineFilter};
+use angaros_store::{
+    BatchView, NotificationFilter, PageRequest, Position, SentMessage, Stats, TimelineFilter,
+};
 
 use crate::paging::CursorKey;
 use crate::{Missing, Page, PageOf, Result, Service, ServiceError};
@@ -48,6 +50,38 @@ impl Service {
         let request = page.request::<(Timestamp, EventId)>(&scope)?;
         let events = self.store.message_timeline(tenant, message_id, filter, request).await?;
         Ok(page.page(&scope, events, |event| (event.occurred_at, event.id)))
+    }
+
+    /// The events of a recipient; an unknown recipient has none.
+    pub async fn recipient_activity(
+        &self,
+        tenant: TenantId,
+        recipient_id: &str,
+        filter: &TimelineFilter,
+        page: PageOf<'_>,
+    ) -> Result<Page<Event>> {
+        let scope = format!("activity/{}/{recipient_id}/{filter:?}", tenant.0);
+        let request = page.request::<(Timestamp, EventId)>(&scope)?;
+        let events = self.store.recipient_timeline(tenant, recipient_id, filter, request).await?;
+        Ok(page.page(&scope, events, |event| (event.occurred_at, event.id)))
+    }
+
+    /// One event.
+    pub async fn event(&self, tenant: TenantId, id: EventId) -> Result<Event> {
+        self.store.event(tenant, id).await?.ok_or(ServiceError::NotFound(Missing::Event))
+    }
+
+    /// The log in the order of appending, behind a cursor. There is always a cursor to go on with: a consumer that has
+    /// reached the end keeps it and asks again. It never skips an event, however late its transaction commits.
+    pub async fn feed(&self, tenant: TenantId, page: PageOf<'_>) -> Result<Page<Event>> {
+        let scope = format!("feed/{}", tenant.0);
+        let after = match page.cursor {
+            Some(text) => Position::from_bytes(&cursor::decode(&scope, text)?).ok_or(InvalidCursor)?,
+            None => Position::default(),
+        };
+        let found = self.store.feed(tenant, after, page.limit).await?;
+        let next_cursor = Some(cursor::encode(&scope, &found.next.to_bytes()));
+        Ok(Page { items: found.events.into_iter().map(|(_, event)| event).collect(), next_cursor })
     }
 
     /// Sent messages, newest first.

@@ -115,7 +115,8 @@ CREATE TABLE batches (
     correlation_id TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The log. `position` is the order of appending; `message_key` finds a message's events, see `domain::event`.
+-- The log. `position` is the order of appending; `message_key` and `recipient_key` find the events of a message and
+-- of a recipient, see `domain::event::timeline_key`.
 CREATE TABLE events (
     position       INTEGER PRIMARY KEY,
     tenant         INTEGER NOT NULL,
@@ -124,6 +125,7 @@ CREATE TABLE events (
     event_id       TEXT,
     name           TEXT NOT NULL,
     recipient_id   TEXT,
+    recipient_key  INTEGER,
     message_id     TEXT,
     message_key    INTEGER,
     campaign_id    TEXT,
@@ -134,7 +136,9 @@ CREATE TABLE events (
     tags           TEXT,
     metadata       TEXT
 ) STRICT;
+CREATE INDEX events_id ON events (id);
 CREATE INDEX events_message ON events (message_key, occurred_at, id) WHERE message_key IS NOT NULL;
+CREATE INDEX events_recipient ON events (recipient_key, occurred_at, id) WHERE recipient_key IS NOT NULL;
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'the event log is append-only');
@@ -143,6 +147,14 @@ CREATE TRIGGER events_no_delete BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'the event log is append-only');
 END;
+
+-- Which reported event is which, for ever: a 16-byte hash of tenant, provider and event id (or what stands for it), the
+-- place of the event, and what it said. The engine's own events have no key: their fence makes them unique.
+CREATE TABLE event_keys (
+    key         BLOB PRIMARY KEY,
+    position    INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- How often statuses were entered, in slots of ten seconds, for the last hour's numbers.
 CREATE TABLE activity (

@@ -2,6 +2,7 @@ DROP TABLE pauses;
 DROP TABLE api_keys;
 DROP TABLE templates;
 DROP TABLE activity;
+DROP TABLE event_keys;
 DROP TABLE events;
 DROP TABLE batches;
 DROP TABLE idempotency;

@@ -4,6 +4,7 @@
 //! reads run on a small pool beside it. The database is in WAL mode with `synchronous=FULL`: what is answered is on
 //! disk. The SQL of each verb stands in the file named for it.
 
+mod append;
 mod cancel;
 mod catalog;
 mod checkpoint;
@@ -12,6 +13,7 @@ mod connection;
 mod enqueue;
 mod error;
 mod events;
+mod feed;
 mod keys;
 mod lease;
 mod list;

@@ -27,6 +27,9 @@ pub(crate) const NOTIFICATION: &str = "slot, tenant, id, channel, priority, stat
 pub(crate) const EVENT: &str = "tenant, id, provider, event_id, name, recipient_id, message_id, campaign_id, channel, \
     occurred_at, received_at, correlation_id, tags, metadata";
 
+/// How many columns [`EVENT`] has.
+pub(crate) const EVENT_COLUMNS: usize = 14;
+
 /// A notification and its slot, from a row of [`NOTIFICATION`].
 pub(crate) fn notification(row: &Row<'_>) -> rusqlite::Result<(i64, Notification)> {
     let id = NotificationId(uuid(row, 2)?);

@@ -9,15 +9,17 @@ use angaros_domain::{
     BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
-    BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, Idempotent, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Promotion, Queue, Reader, RedriveParams, Redriven, RescueParams,
-    Result, SentMessage, Settled, Settlement, Stats, Submission, Submitted, TemplateStored, TimelineFilter,
+    Appended, BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, EventLog, FeedPage, Idempotent,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    Submission, Submitted, TemplateStored, TimelineFilter,
 };
 use async_trait::async_trait;
 
+use crate::events::Subject;
 use crate::{
-    SqliteStore, cancel, catalog, claim, enqueue, events, keys, lease, list, promote, read, redrive, settle,
-    stats,
+    SqliteStore, append, cancel, catalog, claim, enqueue, events, feed, keys, lease, list, promote, read,
+    redrive, settle, stats,
 };
 
 #[async_trait]
@@ -76,6 +78,32 @@ impl Queue for SqliteStore {
 }
 
 #[async_trait]
+impl EventLog for SqliteStore {
+    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Appended>> {
+        self.writer.run(move |c| append::append(c, &reported)).await
+    }
+
+    async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
+        self.readers.run(move |c| append::event(c, tenant, id)).await
+    }
+
+    async fn recipient_timeline(
+        &self,
+        tenant: TenantId,
+        recipient_id: &str,
+        filter: &TimelineFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        let (subject, filter) = (Subject::Recipient(recipient_id.to_owned()), filter.clone());
+        self.readers.run(move |c| events::timeline(c, tenant, &subject, &filter, &page)).await
+    }
+
+    async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {
+        self.readers.run(move |c| feed::feed(c, tenant, after, limit)).await
+    }
+}
+
+#[async_trait]
 impl Reader for SqliteStore {
     async fn notifications(
         &self,
@@ -116,8 +144,8 @@ impl Reader for SqliteStore {
         filter: &TimelineFilter,
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
-        let (message_id, filter) = (message_id.to_owned(), filter.clone());
-        self.readers.run(move |c| events::message_timeline(c, tenant, &message_id, &filter, &page)).await
+        let (subject, filter) = (Subject::Message(message_id.to_owned()), filter.clone());
+        self.readers.run(move |c| events::timeline(c, tenant, &subject, &filter, &page)).await
     }
 
     async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {

@@ -11,14 +11,15 @@ use angaros_domain::batch::Batch;
 use angaros_domain::correlation::{Correlation, CorrelationId, TraceParent};
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::{Idempotency, IdempotencyKey};
+use angaros_domain::ingest::EventDraft;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::notification::Content;
 use angaros_domain::template::{Source, Template};
 use angaros_domain::{
-    BatchId, Channel, FailureReason, Lane, LeaseId, Notification, NotificationId, Priority, Status,
+    BatchId, Channel, EventId, FailureReason, Lane, LeaseId, Notification, NotificationId, Priority, Status,
     TemplateId, TenantId, Timestamp, WorkerId,
 };
-use angaros_store::Submission;
+use angaros_store::{Reported, Submission};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -269,4 +270,28 @@ pub fn template(name: &str, at: Timestamp) -> Template {
         created_at: at,
         updated_at: at,
     }
+}
+
+/// A delivery that a provider reports, with every field set.
+pub fn event_draft(at: Timestamp) -> EventDraft {
+    EventDraft {
+        provider: "twilio".into(),
+        event_id: Some("SM-1".into()),
+        name: "delivered".into(),
+        recipient_id: Some("user-9".into()),
+        message_id: Some("message-1".into()),
+        campaign_id: Some("spring".into()),
+        channel: Some("sms".into()),
+        occurred_at: at,
+        tags: vec!["a".into()],
+        metadata: Map::from_iter([("carrier".to_owned(), json!({ "code": 7 }))]),
+    }
+}
+
+/// A report of the default tenant, with an id of its own.
+pub fn reported(draft: EventDraft) -> Reported {
+    let (key, fingerprint) = (draft.key(TenantId::DEFAULT), draft.fingerprint());
+    let id = EventId(uuid(NOW));
+    let correlation_id = CorrelationId::parse("report").unwrap();
+    Reported { event: draft.into_event(TenantId::DEFAULT, id, NOW, correlation_id), key, fingerprint }
 }

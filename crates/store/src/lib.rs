@@ -4,16 +4,18 @@
 //! that changes a notification's status goes through [`angaros_domain::Notification::apply`] and writes the events
 //! that it returns in the same transaction. Every `Ok` is durable.
 //!
-//! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`Reader`] answers questions, [`Catalog`]
-//! keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
+//! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`EventLog`] records what happened,
+//! [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
 
 mod catalog;
 mod error;
+mod log;
 mod queue;
 mod reader;
 
 pub use catalog::{Catalog, Pauses, TemplateStored};
 pub use error::StoreError;
+pub use log::{Appended, EventLog, FeedPage, Reported};
 pub use queue::{
     Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue,
     RedriveFilter, RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission,
@@ -25,9 +27,9 @@ pub use reader::{
 };
 
 /// Everything that the service asks of a storage engine.
-pub trait Store: Queue + Reader + Catalog {}
+pub trait Store: Queue + EventLog + Reader + Catalog {}
 
-impl<T: Queue + Reader + Catalog> Store for T {}
+impl<T: Queue + EventLog + Reader + Catalog> Store for T {}
 
 /// The answer of every verb.
 pub type Result<T> = std::result::Result<T, StoreError>;

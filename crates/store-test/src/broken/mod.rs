@@ -1,6 +1,7 @@
 //! The model with one fault at a time, to prove that the suite notices each of them.
 
 mod catalog;
+mod log;
 mod queue;
 mod reader;
 
@@ -49,6 +50,10 @@ enum Fault {
     TimelinesExcludeTheirEnd,
     SentMessagesComeInAnyOrder,
     StatsCountAllTenants,
+    AppendForgetsKeys,
+    AppendTakesConflictsForRepeats,
+    FeedShowsTheFirstPageOnly,
+    EventsAreReadForAnyTenant,
     TemplatesAreMadeAnew,
     KeysAreRevokedAgain,
     PausesBeginAgain,
@@ -77,6 +82,10 @@ const NOTICED: &[(Fault, &str)] = &[
     (Fault::RescueQueuesAgain, "lease::a_rescued_lease_moves_to_the_rescuer"),
     (Fault::PromoteComesTooEarly, "promote::nothing_is_due"),
     (Fault::PromoteKnowsNoLimit, "promote::the_earliest_come_first_up_to_the_limit"),
+    (Fault::AppendForgetsKeys, "reported::the_same_again_is_a_duplicate"),
+    (Fault::AppendTakesConflictsForRepeats, "reported::something_else_under_a_key_conflicts"),
+    (Fault::FeedShowsTheFirstPageOnly, "reported::the_feed_skips_and_repeats_nothing"),
+    (Fault::EventsAreReadForAnyTenant, "reported::tenants_are_kept_apart"),
     (Fault::CancelTakesClaimedOnes, "cancel::a_claimed_one_is_refused"),
     (Fault::CancelLeavesTheRow, "cancel::a_queued_one_is_never_sent"),
     (Fault::CancelLooksBeforeItActs, "race::a_cancel_and_a_claim_have_one_winner"),

@@ -4,6 +4,7 @@
 //! answer; how fast it answers is nobody's business.
 
 mod catalog;
+mod log;
 mod queue;
 mod reader;
 mod state;

@@ -67,26 +67,7 @@ impl Reader for MemoryStore {
         filter: &TimelineFilter,
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
-        let key = |event: &Event| (event.occurred_at, event.id);
-        let beyond = |event: &Event| match page.after {
-            None => true,
-            Some(after) if filter.descending => key(event) < after,
-            Some(after) => key(event) > after,
-        };
-        let mut events: Vec<Event> = self
-            .state()
-            .log
-            .iter()
-            .filter(|e| e.tenant == tenant && e.message_id.as_deref() == Some(message_id))
-            .filter(|e| is_told(filter, e) && beyond(e))
-            .cloned()
-            .collect();
-        events.sort_by_key(key);
-        if filter.descending {
-            events.reverse();
-        }
-        events.truncate(page.limit);
-        Ok(events)
+        Ok(self.state().timeline(tenant, filter, page, |e| e.message_id.as_deref() == Some(message_id)))
     }
 
     async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
@@ -158,13 +139,6 @@ fn is_listed(filter: &NotificationFilter, n: &Notification) -> bool {
         && filter.recipient_id.as_ref().is_none_or(|id| n.recipient_id == *id)
         && filter.created_after.is_none_or(|at| n.created_at >= at)
         && filter.created_before.is_none_or(|at| n.created_at < at)
-}
-
-fn is_told(filter: &TimelineFilter, event: &Event) -> bool {
-    filter.event_name.as_ref().is_none_or(|name| event.name == *name)
-        && filter.channel.as_ref().is_none_or(|channel| event.channel.as_ref() == Some(channel))
-        && filter.from.is_none_or(|at| event.occurred_at >= at)
-        && filter.to.is_none_or(|at| event.occurred_at <= at)
 }
 
 fn sent_message(n: &Notification) -> Option<SentMessage> {

@@ -9,6 +9,7 @@ mod promote;
 mod race;
 mod read;
 mod redrive;
+mod reported;
 mod sent;
 mod settle;
 mod stats;
@@ -62,6 +63,7 @@ const TOPICS: &[&[Check]] = &[
     promote::CHECKS,
     cancel::CHECKS,
     redrive::CHECKS,
+    reported::CHECKS,
     read::CHECKS,
     list::CHECKS,
     timeline::CHECKS,

@@ -9,10 +9,10 @@ use angaros_domain::{
     BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
-    BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, Idempotent, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Promotion, Queue, Reader, RedriveParams, Redriven, RescueParams,
-    Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission, Submitted, TemplateStored,
-    TimelineFilter,
+    Appended, BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, EventLog, FeedPage, Idempotent,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    StoreError, Submission, Submitted, TemplateStored, TimelineFilter,
 };
 use async_trait::async_trait;
 
@@ -67,6 +67,28 @@ impl Queue for Broken {
         self.fail().await
     }
     async fn redrive(&self, _: RedriveParams) -> Result<Redriven> {
+        self.fail().await
+    }
+}
+
+#[async_trait]
+impl EventLog for Broken {
+    async fn append(&self, _: Vec<Reported>) -> Result<Vec<Appended>> {
+        self.fail().await
+    }
+    async fn event(&self, _: TenantId, _: EventId) -> Result<Option<Event>> {
+        self.fail().await
+    }
+    async fn recipient_timeline(
+        &self,
+        _: TenantId,
+        _: &str,
+        _: &TimelineFilter,
+        _: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        self.fail().await
+    }
+    async fn feed(&self, _: TenantId, _: Position, _: usize) -> Result<FeedPage> {
         self.fail().await
     }
 }

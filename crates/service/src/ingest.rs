@@ -1,0 +1,74 @@
+//! Recording: reported events are checked, decided, and stored, many a commit.
+
+use std::sync::Arc;
+
+use angaros_domain::ingest::EventDraft;
+use angaros_domain::{EventId, Violation};
+use angaros_store::{Appended, Reported, Store};
+
+use crate::coalescer::{Coalescer, Limits};
+use crate::{Caller, Result, Service};
+
+/// Rows that one commit takes under saturation. Larger commits touch each page of the random indexes less often.
+const COMMIT_ROWS_MAX: usize = 10_000;
+
+/// What became of a reported event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ingested {
+    /// It is new, and stored.
+    Created(EventId),
+    /// The same was stored before.
+    Duplicate(EventId),
+    /// Something else was stored under its key; nothing was stored now.
+    Conflict {
+        /// The event that was stored.
+        id: EventId,
+        /// The fields in which they differ.
+        fields: Vec<&'static str>,
+    },
+}
+
+impl Service {
+    /// What is wrong with each reported event, in order; nothing for those that can be stored.
+    pub fn event_faults(&self, drafts: &[EventDraft]) -> Vec<Vec<Violation>> {
+        let now = self.clock.now();
+        drafts.iter().map(|draft| draft.check(self.settings.rules.clock_skew_seconds, now)).collect()
+    }
+
+    /// Stores reported events in which [`Service::event_faults`] found nothing, in one transaction. Outcomes are in
+    /// order, and decided before they are answered: of many that report the same at once, one is told that it is new.
+    pub async fn ingest(&self, caller: &Caller, drafts: Vec<EventDraft>) -> Result<Vec<Ingested>> {
+        let now = self.clock.now();
+        let report = |draft: EventDraft| {
+            let (key, fingerprint) = (draft.key(caller.tenant), draft.fingerprint());
+            let id = EventId(self.clock.new_uuid());
+            let event = draft.into_event(caller.tenant, id, now, caller.correlation.id.clone());
+            Reported { event, key, fingerprint }
+        };
+        let reported: Vec<Reported> = drafts.into_iter().map(report).collect();
+        let ids: Vec<EventId> = reported.iter().map(|one| one.event.id).collect();
+        let appended = self.appender.run(reported).await?;
+        Ok(ids.into_iter().zip(appended).map(|(id, outcome)| ingested(id, outcome)).collect())
+    }
+}
+
+fn ingested(id: EventId, outcome: Appended) -> Ingested {
+    match outcome {
+        Appended::Stored(_) => Ingested::Created(id),
+        Appended::Duplicate(id) => Ingested::Duplicate(id),
+        Appended::Conflict { id, fields } => Ingested::Conflict { id, fields },
+    }
+}
+
+/// Gathers the events of many requests into commits.
+pub(crate) fn appender(store: Arc<dyn Store>, queue_max: usize) -> Coalescer<Vec<Reported>, Vec<Appended>> {
+    let limits = Limits { queue_max, batch_weight_max: COMMIT_ROWS_MAX, weight: Vec::len };
+    Coalescer::start("append", limits, move |requests: Vec<Vec<Reported>>| {
+        let store = Arc::clone(&store);
+        async move {
+            let sizes: Vec<usize> = requests.iter().map(Vec::len).collect();
+            let mut outcomes = store.append(requests.into_iter().flatten().collect()).await?.into_iter();
+            Ok(sizes.into_iter().map(|size| outcomes.by_ref().take(size).collect()).collect())
+        }
+    })
+}
