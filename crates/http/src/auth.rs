@@ -27,6 +27,8 @@ pub(crate) trait Need {
 
 /// To send, take back, send again, and change templates.
 pub(crate) struct CanSend;
+/// To record events.
+pub(crate) struct CanIngest;
 /// To see everything of the tenant.
 pub(crate) struct CanRead;
 /// To see what a sender made: notifications, batches and templates.
@@ -36,6 +38,9 @@ pub(crate) struct CanAdminister;
 
 impl Need for CanSend {
     const ANY_OF: &'static [Scope] = &[Scope::Send];
+}
+impl Need for CanIngest {
+    const ANY_OF: &'static [Scope] = &[Scope::Ingest];
 }
 impl Need for CanRead {
     const ANY_OF: &'static [Scope] = &[Scope::Read];

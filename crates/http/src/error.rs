@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use angaros_domain::{Status, Violation};
+use angaros_domain::{EventId, Status, Violation};
 use angaros_service::{Missing, ServiceError, StoreError};
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName};
@@ -35,6 +35,7 @@ struct Parts {
     detail: Cow<'static, str>,
     errors: Vec<Fault>,
     current_status: Option<Status>,
+    conflict: Option<(EventId, Vec<&'static str>)>,
     dependencies: Option<Vec<Dependency>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log only.
@@ -49,6 +50,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             current_status: None,
+            conflict: None,
             dependencies: None,
             headers: Vec::new(),
             cause: None,
@@ -75,6 +77,19 @@ impl Problem {
     pub(crate) fn parameter(kind: &'static Kind, name: &str, detail: &str) -> Problem {
         let mut problem = Problem::new(kind, format!("The parameter {name} {detail}."));
         problem.0.errors = vec![Fault::in_query(name, detail)];
+        problem
+    }
+
+    /// A cursor that the list did not give for these filters.
+    pub(crate) fn foreign_cursor(parameter: &str) -> Problem {
+        Problem::parameter(problems::INVALID_CURSOR, parameter, "does not belong to this list")
+    }
+
+    /// The key of an event stands for another one, which differs in these fields.
+    pub(crate) fn event_conflict(stored: EventId, fields: Vec<&'static str>) -> Problem {
+        let detail = format!("The event that was stored under this key differs in {}.", fields.join(", "));
+        let mut problem = Problem::new(problems::EVENT_CONFLICT, detail);
+        problem.0.conflict = Some((stored, fields));
         problem
     }
 
@@ -117,6 +132,27 @@ impl Problem {
             .retry_after(RETRY_SOON)
     }
 
+    /// The problem document, for one request. It is logged here, because this is how every problem ends.
+    pub(crate) fn document<'a>(self, path: &'a str, correlation_id: &'a str) -> ProblemBody<'a> {
+        let Parts { kind, detail, errors, current_status, conflict, dependencies, headers: _, cause } =
+            *self.0;
+        log(kind, cause.as_deref());
+        let (stored_id, fields) = conflict.map(|(id, fields)| (Some(id), fields)).unwrap_or_default();
+        ProblemBody {
+            r#type: format!("/problems/{}", kind.slug),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail,
+            instance: path,
+            correlation_id,
+            errors,
+            current_status,
+            stored_id,
+            fields,
+            dependencies,
+        }
+    }
+
     /// An error that something below us answered without a problem document.
     fn of_status(status: StatusCode) -> Problem {
         let kind = problems::ALL.iter().find(|kind| kind.status == status).copied();
@@ -147,8 +183,7 @@ impl From<ServiceError> for Problem {
                 vec![Violation::new("#/name", "is the name of another template")],
             ),
             ServiceError::InvalidCursor(fault) => {
-                Problem::parameter(problems::INVALID_CURSOR, "cursor", "does not belong to this list")
-                    .because(fault.to_string())
+                Problem::foreign_cursor("cursor").because(fault.to_string())
             }
             ServiceError::Busy => {
                 Problem::new(problems::BUSY, "Too many requests wait to be stored.").retry_after(RETRY_SOON)
@@ -202,20 +237,8 @@ pub(crate) fn render(mut response: Response, path: &str, correlation_id: &str) -
         None if status.is_client_error() || status.is_server_error() => Problem::of_status(status),
         None => return response,
     };
-    let Parts { kind, detail, errors, current_status, dependencies, headers, cause } = *problem.0;
-    log(kind, cause.as_deref());
-    let body = ProblemBody {
-        r#type: format!("/problems/{}", kind.slug),
-        title: kind.title,
-        status: kind.status.as_u16(),
-        detail: &detail,
-        instance: path,
-        correlation_id,
-        errors,
-        current_status,
-        dependencies,
-    };
-    let mut answer = (kind.status, axum::Json(body)).into_response();
+    let (kind, headers) = (problem.0.kind, problem.0.headers.clone());
+    let mut answer = (kind.status, axum::Json(problem.document(path, correlation_id))).into_response();
     // What axum found out stays: it is where `Allow` comes from.
     if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow);

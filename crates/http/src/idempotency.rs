@@ -66,6 +66,16 @@ pub(crate) fn answer<T, B: Serialize>(receipt: Receipt<T>, write: impl FnOnce(T)
         Receipt::Replayed(thing) => (StatusCode::OK, true, thing),
     };
     let (location, body) = write(thing);
+    located(status, replayed, location, body)
+}
+
+/// An answer with the place of what is stored, and whether it was before.
+pub(crate) fn located<B: Serialize>(
+    status: StatusCode,
+    replayed: bool,
+    location: String,
+    body: B,
+) -> Response {
     let mut response = (status, axum::Json(body)).into_response();
     // A path of ours with a UUID in it always is a header value.
     if let Ok(location) = HeaderValue::try_from(location) {

@@ -23,6 +23,7 @@ mod parameters;
 mod problems;
 mod routes;
 mod server;
+mod timeline;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -23,8 +23,10 @@ use utoipa_axum::routes;
 
 use crate::dto::problem::ProblemBody;
 use crate::problems::Kind;
-use crate::routes::{BASE, health, messages, metrics, notifications, prometheus, templates, worker};
-use crate::{AppState, docs, problems};
+use crate::routes::{
+    BASE, events, health, messages, metrics, notifications, prometheus, recipients, templates, worker,
+};
+use crate::{AppState, docs, problems, timeline};
 
 /// The groups that operations are shown in.
 pub(crate) mod tag {
@@ -34,6 +36,8 @@ pub(crate) mod tag {
     pub(crate) const TEMPLATES: &str = "Templates";
     /// What was sent, and what came of it.
     pub(crate) const MESSAGES: &str = "Messages";
+    /// Recording what happened, and reading it.
+    pub(crate) const EVENTS: &str = "Events";
     /// Pausing and resuming.
     pub(crate) const WORKER: &str = "Worker";
     /// Health, numbers and documents.
@@ -65,12 +69,19 @@ problem_sets! {
     WithoutBody = [
         MALFORMED_JSON, INVALID_REQUEST, INVALID_PARAMETER, UNREADABLE_BODY, REQUEST_TIMEOUT, BODY_TOO_LARGE,
     ];
+    /// What operations with a body and parameters may answer.
+    WithBodyAndQuery = [
+        MALFORMED_JSON, INVALID_REQUEST, INVALID_PARAMETER, INVALID_HEADER, UNREADABLE_BODY, REQUEST_TIMEOUT,
+        BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+    ];
     /// What every list may answer.
     WithQuery = [INVALID_PARAMETER, INVALID_CURSOR];
     /// What every operation on one thing may answer.
     Unknown = [NOT_FOUND];
     /// What operations with an idempotency key may answer.
     Conflicting = [IDEMPOTENCY_CONFLICT];
+    /// What recording an event may answer.
+    OtherEvent = [EVENT_CONFLICT];
     /// What steps of the status machine may answer.
     WrongStatus = [INVALID_TRANSITION];
     /// What storing a template may answer.
@@ -105,7 +116,8 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
                        Every error is a problem document (RFC 9457); its `type` leads to a page that explains it. \
                        Times are answered in RFC 3339, UTC, with milliseconds. Unknown fields and parameters are \
                        refused. Calls need a key as soon as the service has one.\n\n\
-                       `/messages`, `/messages/{message_id}/timeline`, `/start`, `/stop`, `/docs/index.html` and \
+                       `/events`, `/events/bulk`, `/recipients/{recipient_id}/activity`, `/messages`, \
+                       `/messages/{message_id}/timeline`, `/start`, `/stop`, `/docs/index.html` and \
                        `/docs/openapi.yaml` are other names of routes below.",
         license(name = "MIT OR Apache-2.0")
     ),
@@ -113,10 +125,11 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
         (name = tag::NOTIFICATIONS, description = "Send, follow, take back and send again."),
         (name = tag::TEMPLATES, description = "Texts with variables."),
         (name = tag::MESSAGES, description = "What was sent, and what came of it."),
+        (name = tag::EVENTS, description = "Record what happened, and read it."),
         (name = tag::WORKER, description = "Pause and resume sending."),
         (name = tag::SERVICE, description = "Health, numbers and documents.")
     ),
-    components(schemas(ProblemBody, messages::Order)),
+    components(schemas(ProblemBody, timeline::Order)),
     security(("api_key" = []), ("bearer" = [])),
     modifiers(&Keys)
 )]
@@ -158,6 +171,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(templates::preview))
         .routes(routes!(messages::list))
         .routes(routes!(messages::timeline))
+        .routes(routes!(events::create::create, events::list::list))
+        .routes(routes!(events::bulk::create))
+        .routes(routes!(events::get::get))
+        .routes(routes!(recipients::activity))
         .routes(routes!(worker::get))
         .routes(routes!(worker::start))
         .routes(routes!(worker::stop))
@@ -186,6 +203,9 @@ pub fn document() -> Document {
 /// What the parameter and the header of the correlation id are called in the document.
 const CORRELATION: &str = "CorrelationId";
 
+/// Answers always have all of their keys, but for these, which have those that apply.
+const SPARSE: [&str; 6] = ["Problem", "Fault", "EventResult", "EventsReceipt", "LineResult", "CloudEvent"];
+
 /// Says what holds for every operation and every answer.
 fn complete(document: &mut Document) {
     for item in document.paths.paths.values_mut() {
@@ -196,9 +216,8 @@ fn complete(document: &mut Document) {
     let components = document.components.get_or_insert_default();
     correlation_components(components);
     for (name, schema) in &mut components.schemas {
-        // Answers always have all of their keys. Problems and their faults have those that apply.
         if let RefOr::T(Schema::Object(object)) = schema
-            && !(name.ends_with("Request") || name == "Problem" || name == "Fault")
+            && !(name.ends_with("Request") || SPARSE.contains(&name.as_str()))
         {
             object.required = object.properties.keys().cloned().collect();
         }

@@ -62,6 +62,10 @@ problems! {
          cancelled; only failed ones can be retried.";
     IDEMPOTENCY_CONFLICT = CONFLICT "idempotency-conflict" "The idempotency key was used for another request"
         "A key stands for one request for ever. Send changed content with a new key. Nothing was stored.";
+    EVENT_CONFLICT = CONFLICT "event-conflict" "Another event has this key"
+        "The member stored_id names the event that was stored first, and fields says in what this one differs from it. \
+         An event is known by provider and event_id; without an event_id by provider, event_name, recipient_id and \
+         occurred_at. Nothing was stored.";
     NAME_TAKEN = CONFLICT "name-taken" "Another template has this name"
         "Names of templates are unique. Choose another one, or change the template that has it.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large"

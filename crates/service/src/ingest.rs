@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use angaros_domain::event::Event;
 use angaros_domain::ingest::EventDraft;
-use angaros_domain::{EventId, Violation};
+use angaros_domain::{EventId, Timestamp, Violation};
 use angaros_store::{Appended, Reported, Store};
 
 use crate::coalescer::{Coalescer, Limits};
-use crate::{Caller, Result, Service};
+use crate::{Caller, Result, Service, ServiceError};
 
 /// Rows that one commit takes under saturation. Larger commits touch each page of the random indexes less often.
 const COMMIT_ROWS_MAX: usize = 10_000;
@@ -35,17 +36,33 @@ impl Service {
         drafts.iter().map(|draft| draft.check(self.settings.rules.clock_skew_seconds, now)).collect()
     }
 
+    /// Stores one reported event in which [`Service::event_faults`] found nothing. Answers the event that is stored under
+    /// its key: this one if it is new.
+    pub async fn record(&self, caller: &Caller, draft: EventDraft) -> Result<(Ingested, Event)> {
+        let reported = self.reported(caller, draft, self.clock.now());
+        let event = reported.event.clone();
+        match self.append(vec![reported]).await?.pop().ok_or(ServiceError::Busy)? {
+            created @ Ingested::Created(_) => Ok((created, event)),
+            duplicate @ Ingested::Duplicate(id) => Ok((duplicate, self.event(caller.tenant, id).await?)),
+            conflict @ Ingested::Conflict { id, .. } => Ok((conflict, self.event(caller.tenant, id).await?)),
+        }
+    }
+
     /// Stores reported events in which [`Service::event_faults`] found nothing, in one transaction. Outcomes are in
     /// order, and decided before they are answered: of many that report the same at once, one is told that it is new.
     pub async fn ingest(&self, caller: &Caller, drafts: Vec<EventDraft>) -> Result<Vec<Ingested>> {
         let now = self.clock.now();
-        let report = |draft: EventDraft| {
-            let (key, fingerprint) = (draft.key(caller.tenant), draft.fingerprint());
-            let id = EventId(self.clock.new_uuid());
-            let event = draft.into_event(caller.tenant, id, now, caller.correlation.id.clone());
-            Reported { event, key, fingerprint }
-        };
-        let reported: Vec<Reported> = drafts.into_iter().map(report).collect();
+        self.append(drafts.into_iter().map(|draft| self.reported(caller, draft, now)).collect()).await
+    }
+
+    fn reported(&self, caller: &Caller, draft: EventDraft, now: Timestamp) -> Reported {
+        let (key, fingerprint) = (draft.key(caller.tenant), draft.fingerprint());
+        let id = EventId(self.clock.new_uuid());
+        let event = draft.into_event(caller.tenant, id, now, caller.correlation.id.clone());
+        Reported { event, key, fingerprint }
+    }
+
+    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Ingested>> {
         let ids: Vec<EventId> = reported.iter().map(|one| one.event.id).collect();
         let appended = self.appender.run(reported).await?;
         Ok(ids.into_iter().zip(appended).map(|(id, outcome)| ingested(id, outcome)).collect())

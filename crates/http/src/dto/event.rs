@@ -2,6 +2,7 @@
 
 use angaros_domain::event::Event;
 use angaros_domain::{EventId, Timestamp};
+use angaros_service::Page;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -62,5 +63,23 @@ impl From<Event> for EventBody {
             metadata: event.metadata,
             correlation_id: event.correlation_id.map(|id| id.to_string()),
         }
+    }
+}
+
+/// A stretch of the log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventFeed)]
+pub(crate) struct FeedBody {
+    /// The events, in the order in which they were stored.
+    items: Vec<EventBody>,
+    /// Leads on when sent as `after`. It is always there: at the end of the log it waits for more.
+    next_cursor: String,
+}
+
+impl FeedBody {
+    /// A page of the log, if it has its cursor.
+    pub(crate) fn new(page: Page<Event>) -> Option<FeedBody> {
+        let items = page.items.into_iter().map(Into::into).collect();
+        page.next_cursor.map(|next_cursor| FeedBody { items, next_cursor })
     }
 }

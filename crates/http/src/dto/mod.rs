@@ -10,6 +10,7 @@ pub(crate) mod metrics;
 pub(crate) mod notification;
 pub(crate) mod problem;
 pub(crate) mod redrive;
+pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod template;
 pub(crate) mod trace;

@@ -1,6 +1,8 @@
 //! Problem documents.
 
-use angaros_domain::{Status, Violation};
+use std::borrow::Cow;
+
+use angaros_domain::{EventId, Status, Violation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -21,8 +23,8 @@ pub(crate) struct ProblemBody<'a> {
     #[schema(example = 400)]
     pub(crate) status: u16,
     /// What went wrong this time.
-    #[schema(example = "#/recipient must be an E.164 number such as +4915112345678.")]
-    pub(crate) detail: &'a str,
+    #[schema(value_type = String, example = "#/recipient must be an E.164 number such as +4915112345678.")]
+    pub(crate) detail: Cow<'static, str>,
     /// The path of the request.
     #[schema(example = "/api/v1/notifications")]
     pub(crate) instance: &'a str,
@@ -36,6 +38,14 @@ pub(crate) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<StatusName>, nullable = false)]
     pub(crate) current_status: Option<Status>,
+    /// The event that was stored first, if this one conflicts with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid", nullable = false)]
+    pub(crate) stored_id: Option<EventId>,
+    /// The fields in which the event differs from the one that was stored first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    pub(crate) fields: Vec<&'static str>,
     /// What the service needs and whether it has it, if it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

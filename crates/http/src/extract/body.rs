@@ -18,7 +18,7 @@ const LINGER_FACTOR: usize = 4;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Reads the whole body, at most `bytes_max` of it.
-pub(super) async fn read(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
     let (parts, mut body) = request.into_parts();
     if announced(&parts.headers).is_some_and(|length| length > bytes_max as u64) {
         linger(body, bytes_max);
@@ -50,27 +50,41 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
         (None, _) => return refused("Content-Type is missing; send application/json."),
         _ => return refused("Content-Type must be application/json in UTF-8."),
     }
+    require_plain(headers)
+}
+
+/// Refuses a content encoding.
+pub(super) fn require_plain(headers: &HeaderMap) -> Result<(), Problem> {
     let plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
         Ok(())
     } else {
-        refused("Send the body without a content encoding.")
+        let detail = "Send the body without a content encoding.";
+        Err(Problem::new(problems::UNSUPPORTED_MEDIA_TYPE, detail))
     }
 }
 
 /// `application/json` or `application/<something>+json`, with no parameter but `charset=utf-8`.
 fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(str::trim);
-    let Some((main, sub)) = parts.next().and_then(|essence| essence.split_once('/')) else { return false };
+    let Some((main, sub)) = essence(content_type).and_then(|essence| essence.split_once('/')) else {
+        return false;
+    };
     let structured = sub.len().checked_sub(5).and_then(|at| sub.get(at..));
     main.eq_ignore_ascii_case("application")
         && (sub.eq_ignore_ascii_case("json")
             || structured.is_some_and(|end| sub.len() > 5 && end.eq_ignore_ascii_case("+json")))
-        && parts.all(|parameter| {
-            parameter.split_once('=').is_some_and(|(name, value)| {
-                name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-            })
+}
+
+/// The type without its parameters, if there is none but `charset=utf-8`.
+pub(super) fn essence(content_type: &str) -> Option<&str> {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next()?;
+    let in_utf_8 = parts.all(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         })
+    });
+    in_utf_8.then_some(essence)
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -83,7 +97,7 @@ fn too_large(bytes_max: usize) -> Problem {
 
 /// Throws away what still comes of a body, within bounds: the request's time limit does not hold here, but hyper ends
 /// the connection once the answer is out and this gives up.
-fn linger(mut body: Body, bytes_max: usize) {
+pub(crate) fn linger(mut body: Body, bytes_max: usize) {
     let left = bytes_max.saturating_mul(LINGER_FACTOR);
     let drain = async move {
         let mut seen = 0;

@@ -1,6 +1,8 @@
 //! JSON bodies.
 
+use angaros_domain::Violation;
 use axum::extract::{FromRequest, Request};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::body;
@@ -58,26 +60,51 @@ impl FromRequest<AppState> for NoJson {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Where a fault is costs an allocation a key to know, so only faulty bodies are read that way, a second time.
-    serde_json::from_slice::<Object<T>>(bytes).map(|Object(body)| body).map_err(|_| explain::<T>(bytes))
+    read(bytes).map(|Object(body)| body).map_err(Problem::from)
 }
 
-fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let (path, error) = match serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer) {
-        Err(error) => (Some(error.path().clone()), error.into_inner()),
-        // What was read is well-formed, so the fault is what follows it.
-        Ok(_) => match deserializer.end() {
-            Err(error) => (None, error),
-            Ok(()) => return Problem::internal("a body was refused once and then accepted"),
-        },
-    };
-    match (path, error.is_data()) {
-        (Some(path), true) => {
-            let fault = Fault::new(&path, &error.to_string());
-            Problem::faults(problems::INVALID_REQUEST, vec![fault.in_body()])
+/// Why a text could not be read.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// It is not JSON, for this reason.
+    Malformed(String),
+    /// It is JSON, but not what is expected there.
+    Faulty(Vec<Violation>),
+}
+
+impl From<Unreadable> for Problem {
+    fn from(reason: Unreadable) -> Problem {
+        match reason {
+            Unreadable::Malformed(why) => Problem::new(problems::MALFORMED_JSON, format!("The body {why}.")),
+            Unreadable::Faulty(found) => Problem::faults(problems::INVALID_REQUEST, found),
         }
-        _ if bytes.is_empty() => Problem::new(problems::MALFORMED_JSON, "The body is empty."),
-        _ => Problem::new(problems::MALFORMED_JSON, format!("The body is not JSON: {error}.")),
+    }
+}
+
+impl From<Unreadable> for Vec<Violation> {
+    fn from(reason: Unreadable) -> Vec<Violation> {
+        match reason {
+            Unreadable::Malformed(why) => vec![Violation::new("#", why)],
+            Unreadable::Faulty(found) => found,
+        }
+    }
+}
+
+/// Reads a JSON text.
+pub(crate) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Unreadable> {
+    // Where a fault is costs an allocation a key to know, so only faulty texts are read that way, a second time.
+    serde_json::from_slice(bytes).map_err(|error| explain::<T>(bytes, &error))
+}
+
+fn explain<'de, T: Deserialize<'de>>(bytes: &'de [u8], first: &serde_json::Error) -> Unreadable {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) if error.inner().is_data() => {
+            let fault = Fault::new(error.path(), &error.inner().to_string());
+            Unreadable::Faulty(vec![fault.in_body()])
+        }
+        _ if bytes.is_empty() => Unreadable::Malformed("is empty".to_owned()),
+        // If only the whole is refused, the fault is what follows the value.
+        _ => Unreadable::Malformed(format!("is not JSON: {first}")),
     }
 }

@@ -3,15 +3,19 @@
 //! axum's own extractors answer in plain text and let through what serde lets through: unknown parameters, repeated
 //! keys, arrays in place of objects. These do not.
 
-mod body;
+pub(crate) mod body;
 mod fault;
 mod json;
+mod media;
+mod members;
 mod name;
 mod path;
 mod query;
 mod strict;
 
-pub(crate) use json::{Json, NoJson, OptionalJson};
+pub(crate) use json::{Json, NoJson, OptionalJson, Unreadable, read};
+pub(crate) use media::{Media, unsupported};
+pub(crate) use members::Members;
 pub(crate) use name::Name;
 pub(crate) use path::Id;
 pub(crate) use query::{Query, Time, no_parameters};

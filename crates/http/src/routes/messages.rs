@@ -1,19 +1,18 @@
 //! `/messages`: what was sent, and the timeline of each message.
 
-use angaros_service::TimelineFilter;
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
+use crate::AppState;
 use crate::auth::{Authorized, CanRead};
 use crate::dto::event::EventBody;
 use crate::dto::message::SentMessageBody;
-use crate::dto::schema::TimeInput;
 use crate::error::Problem;
-use crate::extract::{Id, Query, Time};
+use crate::extract::{Id, Query};
 use crate::openapi::{Guarded, WithQuery, tag};
 use crate::pagination::{Limit, Listing};
-use crate::{AppState, problems};
+use crate::timeline::TimelineQuery;
 
 /// Which messages to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,47 +50,6 @@ pub(crate) async fn list(
     Ok(axum::Json(Listing::of(found)))
 }
 
-/// In which order events are listed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Order {
-    /// Earliest first.
-    #[default]
-    Asc,
-    /// Latest first.
-    Desc,
-}
-
-/// Which events to list. Every condition that is given must hold.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct TimelineQuery {
-    /// With this name.
-    #[param(nullable = false)]
-    event_name: Option<String>,
-    /// Over this channel.
-    #[param(nullable = false)]
-    channel: Option<String>,
-    /// Happened at or after this: RFC 3339 or epoch seconds.
-    #[param(value_type = Option<TimeInput>, nullable = false)]
-    from: Option<Time>,
-    /// Happened at or before this: RFC 3339 or epoch seconds.
-    #[param(value_type = Option<TimeInput>, nullable = false)]
-    to: Option<Time>,
-    /// Earliest or latest first.
-    #[serde(default)]
-    #[param(default = "asc")]
-    order: Order,
-    /// How many at most.
-    #[serde(default)]
-    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50)]
-    limit: Limit,
-    /// The `next_cursor` of the page before, with the same filters.
-    #[param(nullable = false, min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-}
-
 #[utoipa::path(
     get,
     path = "/messages/{message_id}/timeline",
@@ -115,18 +73,7 @@ pub(crate) async fn timeline(
     Id(message_id): Id<String>,
     Query(query): Query<TimelineQuery>,
 ) -> Result<axum::Json<Listing<EventBody>>, Problem> {
-    let (from, to) = (query.from.map(|Time(at)| at), query.to.map(|Time(at)| at));
-    if from.zip(to).is_some_and(|(from, to)| from > to) {
-        return Err(Problem::parameter(problems::INVALID_PARAMETER, "from", "must not be later than to"));
-    }
-    let filter = TimelineFilter {
-        event_name: query.event_name,
-        channel: query.channel,
-        from,
-        to,
-        descending: query.order == Order::Desc,
-    };
-    let page = query.limit.page(query.cursor.as_deref());
+    let (filter, page) = (query.filter()?, query.page());
     let found = app.service.message_timeline(auth.tenant(), &message_id, &filter, page).await?;
     Ok(axum::Json(Listing::of(found)))
 }

@@ -1,10 +1,12 @@
 //! The routes, in files that mirror the URL tree.
 
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod notifications;
 pub(crate) mod prometheus;
+pub(crate) mod recipients;
 pub(crate) mod templates;
 pub(crate) mod worker;
 

@@ -2,8 +2,9 @@
 
 use angaros_store_test::fixture;
 use http::Method;
+use serde_json::json;
 
-use crate::support::App;
+use crate::support::{App, event};
 
 #[tokio::test]
 async fn the_other_names_answer_what_the_routes_answer() {
@@ -13,6 +14,11 @@ async fn the_other_names_answer_what_the_routes_answer() {
     for (dropin, route) in [
         ("/messages?limit=10".to_owned(), "/api/v1/messages?limit=10".to_owned()),
         (format!("/messages/{id}/timeline?order=desc"), format!("/api/v1/messages/{id}/timeline?order=desc")),
+        ("/events?limit=2".into(), "/api/v1/events?limit=2".into()),
+        (
+            "/recipients/%2B4915112345678/activity".into(),
+            "/api/v1/recipients/%2B4915112345678/activity".into(),
+        ),
         ("/docs/index.html".into(), "/docs".into()),
         ("/docs/openapi.yaml".into(), "/openapi.yaml".into()),
     ] {
@@ -25,5 +31,9 @@ async fn the_other_names_answer_what_the_routes_answer() {
         assert_eq!(answer["running"], running);
         assert_eq!(app.get("/api/v1/worker").await.is(200).json(), answer);
     }
+    let created = app.post("/events", &event()).await.is(201);
+    assert_eq!(app.post("/api/v1/events", &event()).await.is(200).json(), created.json());
+    let bulk = app.post("/events/bulk", &json!([event()])).await.is(200).json();
+    assert_eq!(bulk["duplicates"], 1);
     app.get("/messages?limit=0").await.problem(400, "invalid-parameter");
 }

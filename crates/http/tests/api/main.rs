@@ -4,6 +4,7 @@
 
 mod support;
 
+mod activity;
 mod auth;
 mod bad_bodies;
 mod bad_requests;
@@ -11,7 +12,10 @@ mod batches;
 mod correlation;
 mod docs;
 mod dropin;
+mod events;
+mod events_bulk;
 mod failures;
+mod feed;
 mod health;
 mod idempotency;
 mod messages;

@@ -48,6 +48,12 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
+    /// Each line, read.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let text = std::str::from_utf8(&self.body).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// The text at a JSON pointer.
     #[track_caller]
     pub(crate) fn text(&self, pointer: &str) -> String {

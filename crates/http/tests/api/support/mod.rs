@@ -138,7 +138,7 @@ impl App {
 
     /// Holds that nothing was stored: no notification, no batch, no event, no template.
     pub(crate) async fn holds_nothing(&self) {
-        for list in ["/api/v1/notifications", "/api/v1/templates", "/api/v1/messages"] {
+        for list in ["/api/v1/notifications", "/api/v1/templates", "/api/v1/messages", "/api/v1/events"] {
             assert_eq!(self.get(list).await.is(200).json()["items"], json!([]), "{list}");
         }
         let stats = self.service.stats(None).await.unwrap();
@@ -160,7 +160,27 @@ pub(crate) fn sms() -> Value {
 
 /// The notification that is right, with some fields changed.
 pub(crate) fn sms_with(changes: Value) -> Value {
-    let (Value::Object(mut body), Value::Object(changes)) = (sms(), changes) else { panic!("not objects") };
+    with(sms(), changes)
+}
+
+/// An event that is right.
+pub(crate) fn event() -> Value {
+    json!({
+        "provider": "mailer",
+        "event_id": "evt-1",
+        "event_name": "opened",
+        "recipient_id": "user-1",
+        "occurred_at": "2026-02-02T08:15:30Z",
+    })
+}
+
+/// The event that is right, with some fields changed.
+pub(crate) fn event_with(changes: Value) -> Value {
+    with(event(), changes)
+}
+
+fn with(body: Value, changes: Value) -> Value {
+    let (Value::Object(mut body), Value::Object(changes)) = (body, changes) else { panic!("not objects") };
     body.extend(changes);
     body.into()
 }

@@ -1,0 +1,147 @@
+//! `POST /events/bulk`.
+
+use angaros_domain::Violation;
+use angaros_domain::violation::VIOLATIONS_MAX;
+use angaros_service::{Caller, Service};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::intake::{Form, Taken};
+use crate::auth::{Authorized, CanIngest};
+use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, Verdict};
+use crate::error::Problem;
+use crate::extract::{Media, Members, Object, Query, Unreadable, body, read, unsupported};
+use crate::openapi::{Guarded, WithBodyAndQuery, tag};
+use crate::{AppState, problems};
+
+/// What becomes of events that can be stored, if others can not.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BulkQuery {
+    /// `true`: store the valid events and report the others, each by itself.
+    #[serde(default)]
+    #[param(value_type = bool, default = false)]
+    partial: Partial,
+}
+
+/// Whether a part may be stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Partial {
+    /// All or nothing.
+    #[default]
+    False,
+    /// What is valid.
+    True,
+}
+
+#[utoipa::path(
+    post,
+    path = "/events/bulk",
+    operation_id = "event_create_many",
+    tag = tag::EVENTS,
+    summary = "Record many events",
+    description = "Records 1 to 1000 events in one transaction. Each is decided by itself: it is new, or the same was \
+                   stored before, or something else was stored under its key. If any event is invalid nothing is \
+                   stored, and the faults point at the events, such as `#/events/3/occurred_at`, or \
+                   `#/3/occurred_at` in a bare array; with `partial=true` the valid ones are stored and the others \
+                   are reported in their places. Needs the scope `ingest`.",
+    params(BulkQuery),
+    request_body(
+        content = EventsInput,
+        description = "The events.",
+        examples(
+            ("object" = (summary = "In an object", value = json!({"events": [
+                {"provider": "mailer", "event_id": "evt-1", "event_name": "delivered", "recipient_id": "user-1815",
+                    "channel": "email", "occurred_at": "2026-02-02T08:15:30Z"},
+                {"provider": "mailer", "event_id": "evt-2", "event_name": "opened", "recipient_id": "user-1815",
+                    "channel": "email", "occurred_at": "2026-02-02T08:16:02Z"}
+            ]}))),
+            ("array" = (summary = "As an array, under the other names", value = json!([
+                {"type": "purchase", "user_id": "user-1815", "timestamp": 1_770_000_000, "metadata": {"order": 4711}}
+            ])))
+        )
+    ),
+    responses(
+        (status = 200, description = "Each event is decided; those that are accepted are stored.",
+            body = EventsReceipt),
+        Guarded, WithBodyAndQuery
+    )
+)]
+pub(crate) async fn create(
+    State(app): State<AppState>,
+    auth: Authorized<CanIngest>,
+    Query(query): Query<BulkQuery>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let form = match Media::of(request.headers())? {
+        Media::Json => Form::Plain,
+        _ => return Err(unsupported("application/json")),
+    };
+    let bytes = body::read(request, app.api.body_bytes_max).await?;
+    let (place, members) = members(form, &bytes)?;
+    if !(1..=Members::MAX).contains(&members.count) {
+        let fault = Violation::new(place, format!("must hold 1 to {} events", Members::MAX));
+        return Err(Problem::faults(problems::INVALID_REQUEST, vec![fault]));
+    }
+    let take = |text: &&serde_json::value::RawValue| -> Taken {
+        form.take(&app.service, text.get().as_bytes()).map_err(Vec::from)
+    };
+    let taken: Vec<Taken> = members.texts.iter().map(take).collect();
+    let partial = query.partial == Partial::True;
+    if !partial {
+        refuse_faulty(place, &taken)?;
+    }
+    let verdicts = store(&app.service, &auth.caller, taken).await?;
+    Ok(axum::Json(EventsReceipt::new(verdicts, partial)).into_response())
+}
+
+/// The events of a body, and where in it they stand.
+fn members(form: Form, bytes: &[u8]) -> Result<(&'static str, Members<'_>), Unreadable> {
+    let bare = form != Form::Plain || bytes.trim_ascii_start().starts_with(b"[");
+    if bare {
+        return Ok(("#", read(bytes)?));
+    }
+    let Object(EventsRequest { events }) = read(bytes)?;
+    Ok(("#/events", events))
+}
+
+fn refuse_faulty(place: &str, taken: &[Taken]) -> Result<(), Problem> {
+    let faults = taken.iter().enumerate().filter_map(|(index, one)| Some((index, one.as_ref().err()?)));
+    let found: Vec<Violation> = faults
+        .flat_map(|(index, found)| {
+            found.iter().cloned().map(move |fault| fault.within(&format!("{place}/{index}")))
+        })
+        .take(VIOLATIONS_MAX)
+        .collect();
+    if found.is_empty() { Ok(()) } else { Err(Problem::faults(problems::INVALID_REQUEST, found)) }
+}
+
+/// Stores the valid ones, and judges all of them in their order.
+pub(super) async fn store(
+    service: &Service,
+    caller: &Caller,
+    taken: Vec<Taken>,
+) -> Result<Vec<Verdict>, Problem> {
+    let mut drafts = Vec::with_capacity(taken.len());
+    let refused: Vec<Option<Vec<Violation>>> = taken
+        .into_iter()
+        .map(|one| match one {
+            Ok(draft) => {
+                drafts.push(draft);
+                None
+            }
+            Err(found) => Some(found),
+        })
+        .collect();
+    let mut stored =
+        if drafts.is_empty() { Vec::new() } else { service.ingest(caller, drafts).await? }.into_iter();
+    let judge = |refused: Option<Vec<Violation>>| match refused {
+        Some(found) => Ok(found.into()),
+        None => stored.next().map(Verdict::from).ok_or_else(|| Problem::internal("an event has no outcome")),
+    };
+    refused.into_iter().map(judge).collect()
+}

@@ -1,0 +1,83 @@
+//! `POST /events`.
+
+use angaros_service::Ingested;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::intake::Form;
+use crate::AppState;
+use crate::auth::{Authorized, CanIngest};
+use crate::dto::event::EventBody;
+use crate::dto::report::EventRequest;
+use crate::error::Problem;
+use crate::extract::{Media, body, unsupported};
+use crate::idempotency::located;
+use crate::openapi::{Guarded, OtherEvent, WithBody, tag};
+use crate::routes::BASE;
+
+#[utoipa::path(
+    post,
+    path = "/events",
+    operation_id = "event_create",
+    tag = tag::EVENTS,
+    summary = "Record an event",
+    description = "Records something that happened. An event is known by `provider` and `event_id`; without an \
+                   `event_id` by `provider`, `event_name`, `recipient_id` and `occurred_at`. Sending the same again \
+                   answers 200 with what was stored the first time, and sending something else under the same key \
+                   answers 409 with the fields that differ, however much later. Once this is answered with 201 or \
+                   200 the event is on disk. Needs the scope `ingest`.",
+    request_body(
+        content = EventRequest,
+        description = "The event.",
+        examples(
+            ("provider" = (summary = "What a provider saw", value = json!({
+                "provider": "mailer",
+                "event_id": "evt-90210",
+                "event_name": "opened",
+                "recipient_id": "user-1815",
+                "message_id": "019c1c3a-5407-7abc-8def-0123456789ab",
+                "campaign_id": "spring-sale",
+                "channel": "email",
+                "occurred_at": "2026-02-02T08:15:30Z",
+                "metadata": {"client": "phone"}
+            }))),
+            ("product" = (summary = "What a user did, under the other names", value = json!({
+                "type": "signup",
+                "user_id": "user-1815",
+                "timestamp": 1_770_000_000,
+                "tags": ["web"]
+            })))
+        )
+    ),
+    responses(
+        (status = 201, description = "It is new, and stored.", body = EventBody, headers(
+            ("Location" = String, description = "Its path.")
+        )),
+        (status = 200, description = "The same was stored before: this.", body = EventBody, headers(
+            ("Location" = String, description = "Its path."),
+            ("Idempotency-Replayed" = String, description = "Always `true`.")
+        )),
+        Guarded, WithBody, OtherEvent
+    )
+)]
+pub(crate) async fn create(
+    State(app): State<AppState>,
+    auth: Authorized<CanIngest>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let form = match Media::of(request.headers())? {
+        Media::Json => Form::Plain,
+        _ => return Err(unsupported("application/json")),
+    };
+    let bytes = body::read(request, app.api.body_bytes_max).await?;
+    let draft = form.take(&app.service, &bytes)?;
+    let (ingested, event) = app.service.record(&auth.caller, draft).await?;
+    let (status, replayed) = match ingested {
+        Ingested::Created(_) => (StatusCode::CREATED, false),
+        Ingested::Duplicate(_) => (StatusCode::OK, true),
+        Ingested::Conflict { id, fields } => return Err(Problem::event_conflict(id, fields)),
+    };
+    let location = format!("{BASE}/events/{}", event.id);
+    Ok(located(status, replayed, location, EventBody::from(event)))
+}
