@@ -4,9 +4,10 @@ use angaros_domain::ingest::{EventDraft, PROVIDER_DEFAULT};
 use angaros_domain::{EventId, Timestamp, Violation};
 use angaros_service::Ingested;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::problem::Fault;
+use super::problem::{Fault, ProblemBody};
 use super::schema::TimeInput;
 use crate::extract::{Members, StrictMap};
 
@@ -109,6 +110,8 @@ pub(crate) enum EventStatus {
     Conflict,
     /// It breaks a rule.
     Invalid,
+    /// It was not decided, and neither was any line after it: the stream ended early. Only in streams.
+    Error,
 }
 
 /// What became of a reported event, wherever it stood.
@@ -195,5 +198,44 @@ impl EventsReceipt {
             invalid: partial.then_some(invalid),
             results: verdicts.into_iter().enumerate().map(result).collect(),
         }
+    }
+}
+
+/// What became of one line of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LineResult {
+    /// Its number in the request, from 1. Blank lines are counted too, but have no result.
+    line: usize,
+    /// What became of it.
+    status: EventStatus,
+    /// The stored event; null if the line is invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    id: Option<Option<EventId>>,
+    /// In what it differs from the stored event, if it conflicts with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    fields: Vec<&'static str>,
+    /// What is wrong with it, if it is invalid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Fault>,
+    /// Why the stream ended early: a problem document. What was answered before is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ProblemBody<'static>>, nullable = false)]
+    problem: Option<Value>,
+}
+
+impl LineResult {
+    /// The verdict on a line.
+    pub(crate) fn new(line: usize, verdict: Verdict) -> LineResult {
+        let Verdict { status, id, fields, errors } = verdict;
+        LineResult { line, status, id: Some(id), fields, errors, problem: None }
+    }
+
+    /// The end of a stream before its end, at the first line that has no verdict.
+    pub(crate) fn failed(line: usize, problem: Value) -> LineResult {
+        let status = EventStatus::Error;
+        LineResult { line, status, id: None, fields: Vec::new(), errors: Vec::new(), problem: Some(problem) }
     }
 }

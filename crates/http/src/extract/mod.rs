@@ -6,6 +6,7 @@
 pub(crate) mod body;
 mod fault;
 mod json;
+mod lines;
 mod media;
 mod members;
 mod name;
@@ -14,7 +15,8 @@ mod query;
 mod strict;
 
 pub(crate) use json::{Json, NoJson, OptionalJson, Unreadable, read};
-pub(crate) use media::{Media, unsupported};
+pub(crate) use media::{Media, NDJSON, unsupported};
+pub(crate) use lines::{Line, Lines};
 pub(crate) use members::Members;
 pub(crate) use name::Name;
 pub(crate) use path::Id;

@@ -14,6 +14,7 @@ mod docs;
 mod dropin;
 mod events;
 mod events_bulk;
+mod events_stream;
 mod failures;
 mod feed;
 mod health;

@@ -2,15 +2,16 @@
 
 use angaros_domain::Violation;
 use angaros_domain::violation::VIOLATIONS_MAX;
-use angaros_service::{Caller, Service};
+use angaros_service::{Caller, Service, ServiceError};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::intake::{Form, Taken};
+use super::stream;
 use crate::auth::{Authorized, CanIngest};
-use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, Verdict};
+use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, LineResult, Verdict};
 use crate::error::Problem;
 use crate::extract::{Media, Members, Object, Query, Unreadable, body, read, unsupported};
 use crate::openapi::{Guarded, WithBodyAndQuery, tag};
@@ -48,12 +49,12 @@ enum Partial {
                    stored before, or something else was stored under its key. If any event is invalid nothing is \
                    stored, and the faults point at the events, such as `#/events/3/occurred_at`, or \
                    `#/3/occurred_at` in a bare array; with `partial=true` the valid ones are stored and the others \
-                   are reported in their places. Needs the scope `ingest`.",
+                   are reported in their places. Lines are read, stored and answered while more come, without a \
+                   limit to their number, each by itself: read the answer while you write. Needs the scope `ingest`.",
     params(BulkQuery),
     request_body(
-        content = EventsInput,
-        description = "The events.",
-        examples(
+        description = "The events; as `application/x-ndjson` any number of them, one a line.",
+        content((EventsInput = "application/json", examples(
             ("object" = (summary = "In an object", value = json!({"events": [
                 {"provider": "mailer", "event_id": "evt-1", "event_name": "delivered", "recipient_id": "user-1815",
                     "channel": "email", "occurred_at": "2026-02-02T08:15:30Z"},
@@ -63,11 +64,19 @@ enum Partial {
             ("array" = (summary = "As an array, under the other names", value = json!([
                 {"type": "purchase", "user_id": "user-1815", "timestamp": 1_770_000_000, "metadata": {"order": 4711}}
             ])))
-        )
+        )), (String = "application/x-ndjson", examples(
+            ("lines" = (summary = "Two events, one a line", value = json!(
+                "{\"type\":\"signup\",\"user_id\":\"u-1\",\"timestamp\":1770000000}\n\
+                 {\"type\":\"signup\",\"user_id\":\"u-2\",\"timestamp\":1770000001}\n"
+            )))
+        )))
     ),
     responses(
-        (status = 200, description = "Each event is decided; those that are accepted are stored.",
-            body = EventsReceipt),
+        (status = 200, description = "Each event is decided; those that are accepted are stored. To lines: the \
+            result of each line, in order, one a line.", content(
+            (EventsReceipt = "application/json"),
+            (LineResult = "application/x-ndjson")
+        )),
         Guarded, WithBodyAndQuery
     )
 )]
@@ -79,7 +88,8 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let form = match Media::of(request.headers())? {
         Media::Json => Form::Plain,
-        _ => return Err(unsupported("application/json")),
+        Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
+        _ => return Err(unsupported("application/json or application/x-ndjson")),
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
     let (place, members) = members(form, &bytes)?;
@@ -125,23 +135,14 @@ pub(super) async fn store(
     service: &Service,
     caller: &Caller,
     taken: Vec<Taken>,
-) -> Result<Vec<Verdict>, Problem> {
+) -> Result<Vec<Verdict>, ServiceError> {
     let mut drafts = Vec::with_capacity(taken.len());
-    let refused: Vec<Option<Vec<Violation>>> = taken
-        .into_iter()
-        .map(|one| match one {
-            Ok(draft) => {
-                drafts.push(draft);
-                None
-            }
-            Err(found) => Some(found),
-        })
-        .collect();
-    let mut stored =
-        if drafts.is_empty() { Vec::new() } else { service.ingest(caller, drafts).await? }.into_iter();
-    let judge = |refused: Option<Vec<Violation>>| match refused {
-        Some(found) => Ok(found.into()),
-        None => stored.next().map(Verdict::from).ok_or_else(|| Problem::internal("an event has no outcome")),
-    };
-    refused.into_iter().map(judge).collect()
+    let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(taken.len());
+    for one in taken {
+        verdicts.push(one.map(|draft| drafts.push(draft)).err().map(Verdict::from));
+    }
+    let stored = if drafts.is_empty() { Vec::new() } else { service.ingest(caller, drafts).await? };
+    // There is one outcome for each that was handed over.
+    let mut stored = stored.into_iter().map(Verdict::from);
+    Ok(verdicts.into_iter().filter_map(|verdict| verdict.or_else(|| stored.next())).collect())
 }

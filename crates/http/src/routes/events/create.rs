@@ -6,10 +6,11 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::intake::Form;
+use super::stream;
 use crate::AppState;
 use crate::auth::{Authorized, CanIngest};
 use crate::dto::event::EventBody;
-use crate::dto::report::EventRequest;
+use crate::dto::report::{EventRequest, LineResult};
 use crate::error::Problem;
 use crate::extract::{Media, body, unsupported};
 use crate::idempotency::located;
@@ -26,11 +27,11 @@ use crate::routes::BASE;
                    `event_id` by `provider`, `event_name`, `recipient_id` and `occurred_at`. Sending the same again \
                    answers 200 with what was stored the first time, and sending something else under the same key \
                    answers 409 with the fields that differ, however much later. Once this is answered with 201 or \
-                   200 the event is on disk. Needs the scope `ingest`.",
+                   200 the event is on disk. Lines are read, stored and answered while more come, without a limit \
+                   to their number: read the answer while you write. Needs the scope `ingest`.",
     request_body(
-        content = EventRequest,
-        description = "The event.",
-        examples(
+        description = "The event; as `application/x-ndjson` any number of events, one a line.",
+        content((EventRequest = "application/json", examples(
             ("provider" = (summary = "What a provider saw", value = json!({
                 "provider": "mailer",
                 "event_id": "evt-90210",
@@ -48,15 +49,21 @@ use crate::routes::BASE;
                 "timestamp": 1_770_000_000,
                 "tags": ["web"]
             })))
-        )
+        )), (String = "application/x-ndjson", examples(
+            ("lines" = (summary = "Two events, one a line", value = json!(
+                "{\"type\":\"signup\",\"user_id\":\"u-1\",\"timestamp\":1770000000}\n\
+                 {\"type\":\"signup\",\"user_id\":\"u-2\",\"timestamp\":1770000001}\n"
+            )))
+        )))
     ),
     responses(
         (status = 201, description = "It is new, and stored.", body = EventBody, headers(
             ("Location" = String, description = "Its path.")
         )),
-        (status = 200, description = "The same was stored before: this.", body = EventBody, headers(
-            ("Location" = String, description = "Its path."),
-            ("Idempotency-Replayed" = String, description = "Always `true`.")
+        (status = 200, description = "The same was stored before: this, with `Location` and \
+            `Idempotency-Replayed: true`. To lines: the result of each line, in order, one a line.", content(
+            (EventBody = "application/json"),
+            (LineResult = "application/x-ndjson")
         )),
         Guarded, WithBody, OtherEvent
     )
@@ -68,7 +75,8 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let form = match Media::of(request.headers())? {
         Media::Json => Form::Plain,
-        _ => return Err(unsupported("application/json")),
+        Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
+        _ => return Err(unsupported("application/json or application/x-ndjson")),
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
     let draft = form.take(&app.service, &bytes)?;

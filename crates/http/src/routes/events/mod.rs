@@ -5,3 +5,4 @@ pub(crate) mod create;
 pub(crate) mod get;
 mod intake;
 pub(crate) mod list;
+mod stream;
