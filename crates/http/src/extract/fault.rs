@@ -47,10 +47,22 @@ impl Fault {
     }
 }
 
+/// The pointer to a key of a body that is an object.
+pub(crate) fn place(key: &str) -> String {
+    let mut pointer = "#/".to_owned();
+    escape(&shown(key), &mut pointer);
+    pointer
+}
+
+/// As much of a key as is shown.
+fn shown(key: &str) -> String {
+    key.chars().take(KEY_CHARACTERS_MAX).collect()
+}
+
 fn segment(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Seq { index } => Some(index.to_string()),
-        Segment::Map { key } => Some(key.chars().take(KEY_CHARACTERS_MAX).collect()),
+        Segment::Map { key } => Some(shown(key)),
         // The name of an enum's variant is no place in the document.
         Segment::Enum { .. } | Segment::Unknown => None,
     }

@@ -9,6 +9,7 @@ mod auth;
 mod bad_bodies;
 mod bad_requests;
 mod batches;
+mod cloud_events;
 mod correlation;
 mod docs;
 mod dropin;

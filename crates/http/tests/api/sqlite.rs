@@ -6,7 +6,7 @@ use angaros_store_test::fixture::{self, NOW};
 use http::Method;
 use serde_json::json;
 
-use crate::support::{App, api, sms, sms_with};
+use crate::support::{App, api, event, event_with, sms, sms_with};
 
 const SEND: &str = "/api/v1/notifications";
 
@@ -47,4 +47,22 @@ async fn the_main_job_end_to_end() {
     assert_eq!(retried, json!({"count": 1}));
     app.template().await;
     app.call(Method::POST, "/stop").await.is(200);
+}
+
+#[tokio::test]
+async fn events_end_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("angaros.db"), &Clock::tokio(NOW), Options::default());
+    let app = App::with(store.unwrap(), api());
+    let first = app.post("/api/v1/events", &event()).await.is(201);
+    assert_eq!(app.post("/api/v1/events", &event()).await.is(200).json(), first.json());
+    let other = event_with(json!({"metadata": {"a": 1}}));
+    let problem = app.post("/api/v1/events", &other).await.problem(409, "event-conflict").json();
+    assert_eq!((&problem["stored_id"], &problem["fields"]), (&first.json()["id"], &json!(["metadata"])));
+    let bulk =
+        app.post("/events/bulk", &json!([other, event_with(json!({"event_id": "2"}))])).await.is(200).json();
+    assert_eq!((&bulk["conflicts"], &bulk["created"]), (&json!(1), &json!(1)));
+    let feed = app.get("/api/v1/events").await.is(200).json();
+    assert_eq!(feed["items"].as_array().unwrap().len(), 2);
+    assert_eq!(app.get("/recipients/user-1/activity").await.is(200).json()["items"], feed["items"]);
 }

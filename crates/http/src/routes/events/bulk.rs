@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 use super::intake::{Form, Taken};
 use super::stream;
 use crate::auth::{Authorized, CanIngest};
+use crate::dto::cloud_event::CloudEvent;
 use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, LineResult, Verdict};
 use crate::error::Problem;
 use crate::extract::{Media, Members, Object, Query, Unreadable, body, read, unsupported};
@@ -64,6 +65,11 @@ enum Partial {
             ("array" = (summary = "As an array, under the other names", value = json!([
                 {"type": "purchase", "user_id": "user-1815", "timestamp": 1_770_000_000, "metadata": {"order": 4711}}
             ])))
+        )), (Vec<CloudEvent> = "application/cloudevents-batch+json", examples(
+            ("cloud_events" = (summary = "CloudEvents", value = json!([
+                {"specversion": "1.0", "source": "/shop/checkout", "id": "4711", "type": "org.example.purchase",
+                    "time": "2026-02-02T08:15:30Z", "subject": "user-1815"}
+            ])))
         )), (String = "application/x-ndjson", examples(
             ("lines" = (summary = "Two events, one a line", value = json!(
                 "{\"type\":\"signup\",\"user_id\":\"u-1\",\"timestamp\":1770000000}\n\
@@ -88,8 +94,13 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let form = match Media::of(request.headers())? {
         Media::Json => Form::Plain,
+        Media::CloudEvents => Form::Cloud,
         Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
-        _ => return Err(unsupported("application/json or application/x-ndjson")),
+        Media::CloudEvent => {
+            return Err(unsupported(
+                "application/json, application/cloudevents-batch+json or application/x-ndjson",
+            ));
+        }
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
     let (place, members) = members(form, &bytes)?;

@@ -9,6 +9,7 @@ use super::intake::Form;
 use super::stream;
 use crate::AppState;
 use crate::auth::{Authorized, CanIngest};
+use crate::dto::cloud_event::CloudEvent;
 use crate::dto::event::EventBody;
 use crate::dto::report::{EventRequest, LineResult};
 use crate::error::Problem;
@@ -49,6 +50,16 @@ use crate::routes::BASE;
                 "timestamp": 1_770_000_000,
                 "tags": ["web"]
             })))
+        )), (CloudEvent = "application/cloudevents+json", examples(
+            ("cloud_event" = (summary = "A CloudEvent", value = json!({
+                "specversion": "1.0",
+                "source": "/shop/checkout",
+                "id": "4711",
+                "type": "org.example.purchase",
+                "time": "2026-02-02T08:15:30Z",
+                "subject": "user-1815",
+                "data": {"campaign_id": "spring-sale", "total": 19.9}
+            })))
         )), (String = "application/x-ndjson", examples(
             ("lines" = (summary = "Two events, one a line", value = json!(
                 "{\"type\":\"signup\",\"user_id\":\"u-1\",\"timestamp\":1770000000}\n\
@@ -75,8 +86,13 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let form = match Media::of(request.headers())? {
         Media::Json => Form::Plain,
+        Media::CloudEvent => Form::Cloud,
         Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
-        _ => return Err(unsupported("application/json or application/x-ndjson")),
+        Media::CloudEvents => {
+            return Err(unsupported(
+                "application/json, application/cloudevents+json or application/x-ndjson",
+            ));
+        }
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
     let draft = form.take(&app.service, &bytes)?;

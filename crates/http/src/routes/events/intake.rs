@@ -7,6 +7,7 @@ use angaros_domain::ingest::EventDraft;
 use angaros_service::Service;
 use serde::de::IgnoredAny;
 
+use crate::dto::cloud_event::CloudEvent;
 use crate::dto::report::EventRequest;
 use crate::extract::{Object, Unreadable, read};
 
@@ -15,6 +16,8 @@ use crate::extract::{Object, Unreadable, read};
 pub(super) enum Form {
     /// As this API writes them.
     Plain,
+    /// As CloudEvents.
+    Cloud,
 }
 
 /// What was taken in: an event that can be stored, or everything that is wrong with it.
@@ -31,6 +34,7 @@ impl Form {
     fn draft(self, json: &[u8]) -> Result<EventDraft, Unreadable> {
         match self {
             Form::Plain => read::<Object<EventRequest>>(json).map(|Object(request)| request.into()),
+            Form::Cloud => CloudEvent::draft(json),
         }
     }
 
@@ -44,9 +48,10 @@ impl Form {
                         fault.pointer = format!("#/{alias}");
                     }
                 }
+                found
             }
+            Form::Cloud => CloudEvent::as_written(json, found),
         }
-        found
     }
 }
 
