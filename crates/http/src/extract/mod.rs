@@ -14,11 +14,10 @@ mod path;
 mod query;
 mod strict;
 
-pub(crate) use json::{Json, NoJson, OptionalJson, Unreadable, read};
 pub(crate) use fault::place;
+pub(crate) use json::{Json, NoJson, OptionalJson, Unreadable, read};
 pub(crate) use lines::{Line, Lines};
 pub(crate) use media::{Media, NDJSON, unsupported};
-pub(crate) use lines::{Line, Lines};
 pub(crate) use members::Members;
 pub(crate) use name::Name;
 pub(crate) use path::Id;

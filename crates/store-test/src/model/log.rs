@@ -27,7 +27,7 @@ impl EventLog for MemoryStore {
         filter: &TimelineFilter,
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
-        Ok(self.state().timeline(tenant, filter, page, |e| e.recipient_id.as_deref() == Some(recipient_id)))
+        Ok(self.state().timeline(tenant, filter, &page, |e| e.recipient_id.as_deref() == Some(recipient_id)))
     }
 
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {
@@ -63,7 +63,7 @@ impl State {
         &self,
         tenant: TenantId,
         filter: &TimelineFilter,
-        page: PageRequest<(Timestamp, EventId)>,
+        page: &PageRequest<(Timestamp, EventId)>,
         of: impl Fn(&Event) -> bool,
     ) -> Vec<Event> {
         let key = |event: &Event| (event.occurred_at, event.id);

@@ -67,7 +67,7 @@ impl Reader for MemoryStore {
         filter: &TimelineFilter,
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
-        Ok(self.state().timeline(tenant, filter, page, |e| e.message_id.as_deref() == Some(message_id)))
+        Ok(self.state().timeline(tenant, filter, &page, |e| e.message_id.as_deref() == Some(message_id)))
     }
 
     async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
