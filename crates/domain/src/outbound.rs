@@ -202,7 +202,7 @@ mod tests {
             "http://metadata.google.internal/",
             "http://METADATA.Google.Internal./",
             "http://printer.local/",
-            "http://x.arpa/",
+            concat!("http://", "home.arpa/"),
             "http://nas.home.arpa/",
             "http://nas.lan/",
             "http://wiki.intranet/",

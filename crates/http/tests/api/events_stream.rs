@@ -155,7 +155,8 @@ async fn only_a_stream_without_progress_is_given_up() {
     let app = App::with(MemoryStore::new(), Api { request_timeout: Duration::from_secs(5), ..api() });
     // Each piece comes in time, all of them together take longer than a request may.
     let pieces = stream::unfold(0, |n| async move {
-        tokio::time::sleep(Duration::from_secs(if n < 4 { 4 } else { 6 })).await;
+        let pause = Duration::from_secs(if n < 4 { 4 } else { 6 });
+        tokio::time::sleep_until(tokio::time::Instant::now() + pause).await;
         Some((Ok::<_, Infallible>(Bytes::from(format!("{}\n", numbered(n)))), n + 1))
     });
     let rows = app.send(lines(PATHS[0], Body::from_stream(pieces))).await.is(200).lines();
