@@ -13,6 +13,7 @@ mod notify;
 mod paging;
 mod read;
 mod redrive;
+mod submitter;
 mod templates;
 mod trace;
 mod worker;
@@ -86,7 +87,7 @@ impl Service {
         clock: Clock,
         settings: Settings,
     ) -> Arc<Service> {
-        let submitter = notify::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
+        let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
         let appender = ingest::appender(Arc::clone(&store), settings.queue_max);
         Arc::new(Service { store, coord, clock, settings, submitter, appender, keys: KeyRing::default() })
     }

@@ -1,7 +1,6 @@
 //! Sending: requests become notifications, one transaction each, many a commit.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use angaros_domain::batch::{BATCH_SIZE_MAX, Batch};
 use angaros_domain::fingerprint::Fingerprint;
@@ -10,16 +9,12 @@ use angaros_domain::notification::Content;
 use angaros_domain::request::{Draft, METADATA_BYTES_MAX, NAME_CHARACTERS_MAX, check_content};
 use angaros_domain::template::Template;
 use angaros_domain::violation::VIOLATIONS_MAX;
-use angaros_domain::{Channel, Notification, Status, TemplateId, TenantId, Timestamp, Violation, metric};
-use angaros_store::{Idempotent, Position, Store, Submission, Submitted, Transition};
+use angaros_domain::{Channel, Notification, Status, TemplateId, TenantId, Timestamp, Violation};
+use angaros_store::{Idempotent, Submission, Submitted};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::coalescer::{Coalescer, Limits};
-use crate::{Caller, Result, Service, ServiceError, TransitionCoord};
-
-/// Rows that one transaction may take under saturation: bounds the time of a commit, which everyone in it waits for.
-const COMMIT_ROWS_MAX: usize = 5_000;
+use crate::{Caller, Result, Service, ServiceError};
 
 /// What the one rule answers: a new thing, or what was stored the first time.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +145,10 @@ impl Service {
         let mut notifications = Vec::with_capacity(size);
         let mut unprocessable = false;
         for (index, mut member) in draft.notifications.into_iter().enumerate() {
+            if member.template_id.is_some() {
+                // Rendering is work; others get their turn in between.
+                tokio::task::yield_now().await;
+            }
             member.campaign_id = member.campaign_id.or_else(|| draft.campaign_id.clone());
             let faults = match self.prepare(caller, member, None, &templates, now) {
                 Ok(notification) => {
@@ -318,80 +317,4 @@ fn check_batch(draft: &BatchDraft) -> Vec<Violation> {
         ));
     }
     found
-}
-
-/// Gathers submissions into commits, and tells everyone who must know what was stored.
-pub(crate) fn submitter(
-    store: Arc<dyn Store>,
-    coord: Arc<TransitionCoord>,
-    queue_max: usize,
-) -> Coalescer<Submission, Submitted> {
-    let limits = Limits {
-        queue_max,
-        batch_weight_max: COMMIT_ROWS_MAX,
-        weight: |submission: &Submission| submission.notifications.len(),
-    };
-    Coalescer::start("submit", limits, move |submissions: Vec<Submission>| {
-        let (store, coord) = (Arc::clone(&store), Arc::clone(&coord));
-        async move {
-            let news: Vec<Announcement> =
-                submissions.iter().map(|s| Announcement::of(s, coord.is_watched())).collect();
-            let outcomes = store.submit(submissions).await?;
-            for (news, outcome) in news.into_iter().zip(&outcomes) {
-                if let Submitted::Stored(position) = outcome {
-                    news.make(*position, &*coord);
-                }
-            }
-            Ok(outcomes)
-        }
-    })
-}
-
-/// What is to be told of a submission once it is stored.
-struct Announcement {
-    accepted: [u64; Channel::ALL.len()],
-    queued: bool,
-    due: Option<Timestamp>,
-    watched: Vec<Transition>,
-}
-
-impl Announcement {
-    fn of(submission: &Submission, is_watched: bool) -> Announcement {
-        let mut news =
-            Announcement { accepted: [0; Channel::ALL.len()], queued: false, due: None, watched: Vec::new() };
-        for notification in &submission.notifications {
-            news.accepted[notification.channel.index()] += 1;
-            match notification.due_at() {
-                Some(at) => news.due = Some(news.due.map_or(at, |due| due.min(at))),
-                None => news.queued = true,
-            }
-            if is_watched {
-                news.watched.push(Transition::of(notification, Position::default()));
-            }
-        }
-        news
-    }
-
-    fn make(self, position: Position, coord: &TransitionCoord) {
-        for channel in Channel::ALL {
-            let accepted = self.accepted[channel.index()];
-            if accepted > 0 {
-                metrics::counter!(metric::ACCEPTED, "channel" => channel.as_str()).increment(accepted);
-            }
-        }
-        if self.queued {
-            coord.work_ready();
-        }
-        if let Some(at) = self.due {
-            coord.due_at(at);
-        }
-        // The events of one submission stand together at the end of its stretch of the log, in order.
-        let first = position.0 + 1 - self.watched.len() as i64;
-        let placed = self
-            .watched
-            .into_iter()
-            .zip(first..)
-            .map(|(transition, place)| Transition { position: Some(Position(place)), ..transition });
-        coord.publish(placed.collect());
-    }
 }
