@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::Timestamp;
 use crate::correlation::CorrelationId;
 use crate::ids::{EventId, TenantId};
-use crate::{Channel, Timestamp};
 
 /// The provider name of the engine's own lifecycle events.
 pub const PROVIDER_ANGAROS: &str = "angaros";
@@ -55,13 +55,6 @@ pub fn timeline_key(tenant: TenantId, text: &str) -> i64 {
             let (head, _) = key.split_at(8);
             head.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).cast_signed()
         }
-    }
-}
-
-impl Event {
-    /// The channel, if it is one of ours.
-    pub fn known_channel(&self) -> Option<Channel> {
-        self.channel.as_deref()?.parse().ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{LeaseId, Notification, Status, Timestamp, WorkerId, metric};
+use angaros_domain::{LeaseId, Notification, Timestamp, WorkerId, metric};
 use angaros_store::{
     ClaimParams, ClaimedLease, Position, Promotion, RescueParams, Settled, SettledItem, Settlement,
     Transition,
@@ -47,6 +47,7 @@ impl Service {
         let mut settlements: Vec<Settlement> = Vec::new();
         let mut group_of: HashMap<LeaseId, usize> = HashMap::new();
         let mut applied = Vec::with_capacity(finished.len());
+        let mut due: Option<Timestamp> = None;
         for Finished { lease, slot, mut notification, change } in finished {
             let events = match notification.apply(change, now) {
                 Ok(events) => events,
@@ -58,6 +59,7 @@ impl Service {
                 }
             };
             let transition = Transition::of(&notification, Position::default());
+            due = due.into_iter().chain(notification.due_at()).min();
             let group = *group_of.entry(lease).or_insert_with(|| {
                 settlements.push(Settlement { lease, items: Vec::new() });
                 settlements.len() - 1
@@ -82,18 +84,17 @@ impl Service {
             metrics::counter!(metric::SETTLED_STALE).increment(stale as u64);
             tracing::warn!(stale, "results came after their lease was lost and were discarded");
         }
-        self.announce_settled(transitions, now);
+        if let Some(at) = due {
+            self.coord.due_at(at);
+        }
+        self.announce_settled(transitions);
         Ok(outcomes)
     }
 
-    fn announce_settled(&self, transitions: Vec<Transition>, now: Timestamp) {
+    fn announce_settled(&self, transitions: Vec<Transition>) {
         for transition in &transitions {
             let labels = [("channel", transition.channel.as_str()), ("status", transition.status.as_str())];
             metrics::counter!(metric::TRANSITIONS, &labels).increment(1);
-        }
-        if transitions.iter().any(|t| t.status == Status::Retrying) {
-            // The promoter looks when the earliest of them is due.
-            self.coord.due_at(now);
         }
         self.coord.publish(transitions);
     }
