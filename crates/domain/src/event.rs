@@ -42,20 +42,40 @@ pub struct Event {
     pub metadata: Map<String, Value>,
 }
 
-/// A 64-bit index key of a message or recipient id, so that timelines are found through 8 bytes instead of a text.
+/// A 64-bit key of a message's id, so that its timeline is found through 8 bytes instead of a text.
 ///
 /// A version 7 UUID keeps its leading 64 bits, which are time-ordered: rows of messages that were created together lie
 /// together in the index, and an insert dirties its right edge instead of a random page. Any other text is hashed.
 /// Two texts may share a key, so whoever reads by it compares the text too.
-pub fn timeline_key(tenant: TenantId, text: &str) -> i64 {
+pub fn message_key(tenant: TenantId, text: &str) -> i64 {
     match uuid::Uuid::try_parse(text) {
         Ok(id) if id.get_version_num() == 7 => ((id.as_u128() >> 64) as u64).cast_signed(),
-        _ => {
-            let key = crate::fingerprint::key_of(&[&tenant.0.to_le_bytes(), text.as_bytes()]);
-            let (head, _) = key.split_at(8);
-            head.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).cast_signed()
-        }
+        _ => head(&crate::fingerprint::key_of(&[&tenant.0.to_le_bytes(), text.as_bytes()])),
     }
+}
+
+/// A 64-bit stand-in for a recipient: what timelines are found by, and what unique recipients are counted by.
+///
+/// Two recipients share one with a probability of 2^-64, so that among ten million recipients there is such a pair with a
+/// probability of about 3 in a million.
+pub fn recipient_key(tenant: TenantId, recipient_id: &str) -> i64 {
+    head(&crate::fingerprint::key_of(&[b"recipient", &tenant.0.to_le_bytes(), recipient_id.as_bytes()]))
+}
+
+/// The deepest level of [`thinning_level`].
+pub const THINNING_LEVEL_MAX: u32 = 12;
+
+/// How thin a sample may be and still hold this recipient: level `n` and above hold one recipient in `2^n`, all of
+/// their events or none. Counting the recipients of a level and multiplying estimates how many there are (Gibbons and
+/// Tirthapura, "Estimating simple functions on the union of data streams", 2001).
+pub fn thinning_level(recipient_key: i64) -> u32 {
+    recipient_key.leading_zeros().min(THINNING_LEVEL_MAX)
+}
+
+/// The first 64 bits of a key, as stores keep integers.
+pub(crate) fn head(key: &[u8; 16]) -> i64 {
+    let (head, _) = key.split_at(8);
+    head.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).cast_signed()
 }
 
 #[cfg(test)]
@@ -63,17 +83,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timeline_keys_of_version_7_ids_are_time_ordered() {
-        let early = timeline_key(TenantId::DEFAULT, "019c1c3a-5407-7abc-8def-0123456789ab");
-        let late = timeline_key(TenantId::DEFAULT, "019c1c3a-5408-7000-8000-000000000000");
+    fn message_keys_of_version_7_ids_are_time_ordered() {
+        let early = message_key(TenantId::DEFAULT, "019c1c3a-5407-7abc-8def-0123456789ab");
+        let late = message_key(TenantId::DEFAULT, "019c1c3a-5408-7000-8000-000000000000");
         assert!(early < late);
     }
 
     #[test]
     fn other_texts_are_spread_per_tenant() {
-        let a = timeline_key(TenantId(1), "user-1");
-        assert_ne!(a, timeline_key(TenantId(2), "user-1"));
-        assert_ne!(a, timeline_key(TenantId(1), "user-2"));
-        assert_eq!(a, timeline_key(TenantId(1), "user-1"));
+        let a = message_key(TenantId(1), "user-1");
+        assert_ne!(a, message_key(TenantId(2), "user-1"));
+        assert_ne!(a, message_key(TenantId(1), "user-2"));
+        assert_eq!(a, message_key(TenantId(1), "user-1"));
+    }
+
+    #[test]
+    fn half_of_the_recipients_are_on_each_next_level() {
+        let levels =
+            (0..4096).map(|n| thinning_level(recipient_key(TenantId::DEFAULT, &format!("user-{n}"))));
+        let levels: Vec<u32> = levels.collect();
+        for level in 0..4 {
+            let share = levels.iter().filter(|l| **l >= level).count() as f64 / 4096.0;
+            assert!((share * f64::from(1 << level) - 1.0).abs() < 0.2, "level {level}: {share}");
+        }
+        assert!(levels.iter().all(|level| *level <= THINNING_LEVEL_MAX));
     }
 }

@@ -18,49 +18,17 @@ impl Fingerprint {
     /// Integers are compared exactly up to 64 bits, also where RFC 8785 would round them to a double; what does not fit
     /// 64 bits is a double when it comes in already.
     pub fn of(value: &impl Serialize) -> Fingerprint {
-        let mut builder = FingerprintBuilder::new();
-        builder.json(value);
-        builder.finish()
-    }
-}
-
-/// Takes a fingerprint field by field, each marked by its length, so that no two lists of fields run together.
-pub struct FingerprintBuilder(blake3::Hasher);
-
-impl FingerprintBuilder {
-    /// A fresh one.
-    #[allow(clippy::new_without_default, reason = "a fingerprint of nothing is of no use")]
-    pub fn new() -> FingerprintBuilder {
-        FingerprintBuilder(blake3::Hasher::new())
-    }
-
-    /// Adds a text; an absent one is not an empty one.
-    pub fn text(&mut self, text: Option<&str>) {
-        let length = text.map_or(u64::MAX, |text| text.len() as u64);
-        self.0.update(&length.to_le_bytes());
-        self.0.update(text.unwrap_or_default().as_bytes());
-    }
-
-    /// Adds a number.
-    pub fn number(&mut self, number: i64) {
-        self.0.update(&number.to_le_bytes());
-    }
-
-    /// Adds the canonical form of a value.
-    pub fn json(&mut self, value: &impl Serialize) {
         // Serialising our own request types to JSON has no failing path; an empty text would only be a fingerprint
         // that equals no real one.
         let mut value = serde_json::to_value(value).unwrap_or_default();
         spell_out_large_integers(&mut value);
         let canonical = serde_json_canonicalizer::to_string(&value).unwrap_or_default();
-        self.text(Some(&canonical));
-    }
-
-    /// The fingerprint of everything that was added.
-    pub fn finish(self) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(canonical.len() as u64).to_le_bytes());
+        hasher.update(canonical.as_bytes());
         let mut bytes = [0; 16];
         bytes[0] = VERSION;
-        bytes[1..].copy_from_slice(&self.0.finalize().as_bytes()[..15]);
+        bytes[1..].copy_from_slice(&hasher.finalize().as_bytes()[..15]);
         Fingerprint(bytes)
     }
 }

@@ -7,6 +7,7 @@
 pub mod api_key;
 pub mod attempt;
 pub mod batch;
+pub mod campaign;
 pub mod channel;
 pub mod correlation;
 pub mod cursor;
@@ -22,6 +23,7 @@ pub mod lifecycle;
 pub mod metric;
 pub mod notification;
 pub mod outbound;
+pub mod receipt;
 pub mod request;
 pub mod retry;
 pub mod sms;

@@ -10,6 +10,7 @@ use crate::attempt::Report;
 use crate::event::{Event, PROVIDER_ANGAROS};
 use crate::fingerprint::key_of;
 use crate::ids::EventId;
+use crate::receipt::Receipt;
 use crate::status::{InvalidTransition, Step};
 use crate::{FailureReason, Notification, Status, Timestamp};
 
@@ -41,6 +42,15 @@ pub enum Change {
         /// The attempt, if one was made.
         report: Option<Report>,
     },
+    /// The provider told later how it ended.
+    Receipt {
+        /// What it told.
+        receipt: Receipt,
+        /// Who told it.
+        provider: String,
+        /// When that happened, by its clock.
+        at: Timestamp,
+    },
     /// The caller took it back.
     Cancel,
     /// An operator gave the dead letter fresh attempts.
@@ -62,7 +72,7 @@ impl Change {
         match self {
             Change::Accept { report, .. } => Some(report),
             Change::Retry { report, .. } | Change::Fail { report, .. } => report.as_ref(),
-            Change::Promote | Change::Cancel | Change::Redrive => None,
+            Change::Promote | Change::Receipt { .. } | Change::Cancel | Change::Redrive => None,
         }
     }
 }
@@ -84,8 +94,7 @@ impl Notification {
     pub fn apply(&mut self, change: Change, now: Timestamp) -> Result<Vec<Event>, InvalidTransition> {
         let mut events = Vec::with_capacity(3);
         let claimed = matches!(change, Change::Accept { .. } | Change::Retry { .. } | Change::Fail { .. });
-        let status =
-            if claimed && self.status != Status::Sent { self.status.next(Step::Start)? } else { self.status };
+        let status = if claimed { self.status.next(Step::Start)? } else { self.status };
         let after = status.next(step(&change))?;
 
         let report = change.report().cloned();
@@ -145,6 +154,19 @@ impl Notification {
                 }
                 metadata.insert("reason".into(), json!(reason));
             }
+            Change::Receipt { receipt, provider, at } => {
+                metadata.insert("receipt".into(), json!(receipt.as_str()));
+                metadata.insert("provider".into(), json!(provider));
+                match receipt.failure() {
+                    // Another clock said when: it is believed as far as it can be true.
+                    None => self.delivered_at = Some(at.clamp(self.sent_at.unwrap_or(at).min(now), now)),
+                    Some(reason) => {
+                        self.failed_at = Some(now);
+                        self.failure_reason = Some(reason);
+                        metadata.insert("reason".into(), json!(reason));
+                    }
+                }
+            }
             Change::Cancel => self.cancelled_at = Some(now),
         }
         let attempt = if self.status == Status::Queued { self.attempts } else { attempt };
@@ -188,6 +210,7 @@ fn step(change: &Change) -> Step {
         Change::Accept { .. } => Step::Accept,
         Change::Retry { .. } => Step::Retry,
         Change::Fail { .. } => Step::Fail,
+        Change::Receipt { receipt, .. } => receipt.step(),
         Change::Cancel => Step::Cancel,
         Change::Redrive => Step::Redrive,
     }
@@ -205,20 +228,8 @@ fn metadata_of(report: &Report) -> Map<String, Value> {
     metadata
 }
 
-/// A version 7 id made from what the event tells: pure, and unique, because the status machine lets each event of an
-/// attempt happen once; only a claim that is put back untouched twice within one millisecond would repeat one. The 12 bits after the time hold attempt and status, so that events of one millisecond keep their order.
+/// A version 7 id made from what the event tells, so that this stays pure. The log places it, see [`EventId::placed`].
 fn event_id(notification: &Notification, status: Status, attempt: u32, at: Timestamp) -> EventId {
-    let rank = match status {
-        Status::Pending => 0,
-        Status::Queued => 1,
-        Status::Processing => 2,
-        Status::Sent => 3,
-        Status::Delivered => 4,
-        Status::Retrying => 5,
-        Status::Failed => 6,
-        Status::Cancelled => 7,
-    };
-    let order = (attempt.min(255) << 4 | rank) as u128;
     let seed = key_of(&[
         notification.id.0.as_bytes(),
         status.as_str().as_bytes(),
@@ -226,8 +237,7 @@ fn event_id(notification: &Notification, status: Status, attempt: u32, at: Times
         &at.as_millis().to_le_bytes(),
     ]);
     let random = u128::from_le_bytes(seed) & ((1 << 62) - 1);
-    let bits = (at.as_millis() as u128) << 80 | 0x7 << 76 | order << 64 | 0b10 << 62 | random;
-    EventId(Uuid::from_u128(bits))
+    EventId(Uuid::from_u128((at.as_millis() as u128) << 80 | 0x7 << 76 | 0b10 << 62 | random))
 }
 
 #[cfg(test)]
@@ -258,7 +268,6 @@ mod tests {
         let events =
             n.apply(Change::Accept { report: report(Class::Accepted), receipts: false }, NOW).unwrap();
         assert_eq!(names(&events), ["processing", "sent", "delivered"]);
-        assert!(events.is_sorted_by_key(|e| (e.occurred_at, e.id)), "one millisecond keeps the order");
         assert_eq!(
             (n.status, n.attempts, n.sent_at, n.delivered_at),
             (Status::Delivered, 1, Some(NOW), Some(NOW))
@@ -273,6 +282,30 @@ mod tests {
             n.apply(Change::Accept { report: report(Class::Accepted), receipts: true }, NOW).unwrap();
         assert_eq!(names(&events), ["processing", "sent"]);
         assert_eq!((n.status, n.delivered_at), (Status::Sent, None));
+    }
+
+    #[test]
+    fn a_receipt_ends_what_was_sent_and_nothing_else() {
+        let receipt = |receipt, at| Change::Receipt { receipt, provider: "twilio".into(), at };
+        let mut n = fixture();
+        assert!(n.apply(receipt(Receipt::Delivered, NOW), NOW).is_err(), "it was not sent yet");
+        n.apply(Change::Accept { report: report(Class::Accepted), receipts: true }, NOW).unwrap();
+        let mut bounced = n.clone();
+
+        let later = NOW.plus_seconds(9);
+        let events = n.apply(receipt(Receipt::Delivered, NOW.plus_seconds(5)), later).unwrap();
+        assert_eq!(names(&events), ["delivered"]);
+        assert_eq!((n.status, n.delivered_at), (Status::Delivered, Some(NOW.plus_seconds(5))));
+        assert_eq!(
+            (&events[0].metadata["provider"], &events[0].metadata["attempt"]),
+            (&json!("twilio"), &json!(1))
+        );
+        assert!(n.apply(receipt(Receipt::Bounced, later), later).is_err(), "it never goes back");
+
+        let events = bounced.apply(receipt(Receipt::Bounced, NOW.plus_seconds(-5)), later).unwrap();
+        assert_eq!(names(&events), ["failed"]);
+        assert_eq!((bounced.failure_reason, bounced.failed_at), (Some(FailureReason::Bounced), Some(later)));
+        assert!(bounced.apply(receipt(Receipt::Delivered, later), later).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use angaros_store::{
     Transition,
 };
 
-use crate::{Result, Service};
+use crate::{Result, Service, TransitionCoord};
 
 /// A claimed notification and what is to become of it.
 #[derive(Debug, Clone)]
@@ -72,31 +72,33 @@ impl Service {
         metrics::counter!(metric::SETTLES).increment(1);
         let mut outcomes = Vec::with_capacity(applied.len());
         let mut transitions = Vec::with_capacity(applied.len());
+        let mut stale = 0u64;
         for item in applied {
-            let outcome = item.as_ref().map_or(Settled::Stale, |(group, place, _)| stored[*group][*place]);
-            if let (Some((_, _, transition)), Settled::Applied(position)) = (item, outcome) {
-                transitions.push(Transition { position: Some(position), ..transition });
+            let outcome =
+                item.as_ref().map_or(Settled::Stale, |(group, place, _)| stored[*group][*place].clone());
+            match (item, &outcome) {
+                (Some((_, _, transition)), Settled::Applied(position)) => {
+                    transitions.push(Transition { position: Some(*position), ..transition });
+                }
+                (Some((_, _, transition)), Settled::Overtaken(notification, position)) => {
+                    // The receipt's event is the last one, right after those of the result.
+                    let before = Position(position.0 - 1);
+                    transitions.push(Transition { position: Some(before), ..transition });
+                    transitions.push(Transition::of(notification, *position));
+                }
+                _ => stale += 1,
             }
             outcomes.push(outcome);
         }
-        let stale = outcomes.len() - transitions.len();
         if stale > 0 {
-            metrics::counter!(metric::SETTLED_STALE).increment(stale as u64);
+            metrics::counter!(metric::SETTLED_STALE).increment(stale);
             tracing::warn!(stale, "results came after their lease was lost and were discarded");
         }
         if let Some(at) = due {
             self.coord.due_at(at);
         }
-        self.announce_settled(transitions);
+        announce(&*self.coord, transitions);
         Ok(outcomes)
-    }
-
-    fn announce_settled(&self, transitions: Vec<Transition>) {
-        for transition in &transitions {
-            let labels = [("channel", transition.channel.as_str()), ("status", transition.status.as_str())];
-            metrics::counter!(metric::TRANSITIONS, &labels).increment(1);
-        }
-        self.coord.publish(transitions);
     }
 
     /// Keeps every lease of a worker alive.
@@ -122,5 +124,16 @@ impl Service {
             self.coord.publish(promotion.transitions.clone());
         }
         Ok(promotion)
+    }
+}
+
+/// Counts and publishes status changes that attempts and receipts brought.
+pub(crate) fn announce(coord: &TransitionCoord, transitions: Vec<Transition>) {
+    for transition in &transitions {
+        let labels = [("channel", transition.channel.as_str()), ("status", transition.status.as_str())];
+        metrics::counter!(metric::TRANSITIONS, &labels).increment(1);
+    }
+    if !transitions.is_empty() {
+        coord.publish(transitions);
     }
 }

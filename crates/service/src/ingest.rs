@@ -8,7 +8,8 @@ use angaros_domain::{EventId, Timestamp, Violation};
 use angaros_store::{Appended, Reported, Store};
 
 use crate::coalescer::{Coalescer, Limits};
-use crate::{Caller, Result, Service, ServiceError};
+use crate::delivery::announce;
+use crate::{Caller, Result, Service, ServiceError, TransitionCoord};
 
 /// Rows that one commit takes under saturation. Larger commits touch each page of the random indexes less often.
 const COMMIT_ROWS_MAX: usize = 10_000;
@@ -42,7 +43,7 @@ impl Service {
         let reported = self.reported(caller, draft, self.clock.now());
         let event = reported.event.clone();
         match self.append(vec![reported]).await?.pop().ok_or(ServiceError::Busy)? {
-            created @ Ingested::Created(_) => Ok((created, event)),
+            created @ Ingested::Created(id) => Ok((created, Event { id, ..event })),
             duplicate @ Ingested::Duplicate(id) => Ok((duplicate, self.event(caller.tenant, id).await?)),
             conflict @ Ingested::Conflict { id, .. } => Ok((conflict, self.event(caller.tenant, id).await?)),
         }
@@ -56,35 +57,41 @@ impl Service {
     }
 
     fn reported(&self, caller: &Caller, draft: EventDraft, now: Timestamp) -> Reported {
-        let (key, fingerprint) = (draft.key(caller.tenant), draft.fingerprint());
+        let key = draft.key(caller.tenant);
         let id = EventId(self.clock.new_uuid());
         let event = draft.into_event(caller.tenant, id, now, caller.correlation.id.clone());
-        Reported { event, key, fingerprint }
+        Reported { event, key }
     }
 
     async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Ingested>> {
-        let ids: Vec<EventId> = reported.iter().map(|one| one.event.id).collect();
-        let appended = self.appender.run(reported).await?;
-        Ok(ids.into_iter().zip(appended).map(|(id, outcome)| ingested(id, outcome)).collect())
+        Ok(self.appender.run(reported).await?.into_iter().map(Ingested::from).collect())
     }
 }
 
-fn ingested(id: EventId, outcome: Appended) -> Ingested {
-    match outcome {
-        Appended::Stored(_) => Ingested::Created(id),
-        Appended::Duplicate(id) => Ingested::Duplicate(id),
-        Appended::Conflict { id, fields } => Ingested::Conflict { id, fields },
+impl From<Appended> for Ingested {
+    fn from(outcome: Appended) -> Ingested {
+        match outcome {
+            Appended::Stored(id) => Ingested::Created(id),
+            Appended::Duplicate(id) => Ingested::Duplicate(id),
+            Appended::Conflict { id, fields } => Ingested::Conflict { id, fields },
+        }
     }
 }
 
-/// Gathers the events of many requests into commits.
-pub(crate) fn appender(store: Arc<dyn Store>, queue_max: usize) -> Coalescer<Vec<Reported>, Vec<Appended>> {
+/// Gathers the events of many requests into commits, and tells of the notifications that they change.
+pub(crate) fn appender(
+    store: Arc<dyn Store>,
+    coord: Arc<TransitionCoord>,
+    queue_max: usize,
+) -> Coalescer<Vec<Reported>, Vec<Appended>> {
     let limits = Limits { queue_max, batch_weight_max: COMMIT_ROWS_MAX, weight: Vec::len };
     Coalescer::start("append", limits, move |requests: Vec<Vec<Reported>>| {
-        let store = Arc::clone(&store);
+        let (store, coord) = (Arc::clone(&store), Arc::clone(&coord));
         async move {
             let sizes: Vec<usize> = requests.iter().map(Vec::len).collect();
-            let mut outcomes = store.append(requests.into_iter().flatten().collect()).await?.into_iter();
+            let report = store.append(requests.into_iter().flatten().collect()).await?;
+            announce(&*coord, report.transitions);
+            let mut outcomes = report.outcomes.into_iter();
             Ok(sizes.into_iter().map(|size| outcomes.by_ref().take(size).collect()).collect())
         }
     })

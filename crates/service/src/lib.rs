@@ -4,6 +4,7 @@
 //! for all of them is done here: checking requests, coalescing single ones into batches, publishing every status
 //! change that the store reports, and turning positions into cursors.
 
+mod campaigns;
 mod coalescer;
 mod delivery;
 mod error;
@@ -27,9 +28,11 @@ use angaros_domain::{Channel, TenantId, correlation::Correlation};
 use angaros_store::{Appended, Reported, Store, Submission, Submitted};
 
 pub use angaros_store::{
-    Activity, BatchView, Claim, ClaimParams, ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion,
-    RedriveFilter, RescueParams, SentMessage, Settled, Stats, StoreError, TimelineFilter, Transition,
+    Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, LaneDepth,
+    NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, Settled, Stats,
+    StoreError, TimelineFilter, Transition,
 };
+pub use campaigns::Campaign;
 pub use delivery::Finished;
 pub use error::{Missing, ServiceError};
 pub use ingest::Ingested;
@@ -88,7 +91,7 @@ impl Service {
         settings: Settings,
     ) -> Arc<Service> {
         let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        let appender = ingest::appender(Arc::clone(&store), settings.queue_max);
+        let appender = ingest::appender(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
         Arc::new(Service { store, coord, clock, settings, submitter, appender, keys: KeyRing::default() })
     }
 

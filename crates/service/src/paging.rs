@@ -40,6 +40,17 @@ impl CursorKey for Position {
     }
 }
 
+impl CursorKey for (Timestamp, String) {
+    fn to_bytes(&self) -> Vec<u8> {
+        [&self.0.as_millis().to_be_bytes()[..], self.1.as_bytes()].concat()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<(Timestamp, String)> {
+        let (at, text) = bytes.split_at_checked(8)?;
+        let millis = i64::from_be_bytes(at.try_into().ok()?);
+        Some((Timestamp::from_millis(millis), String::from_utf8(text.to_vec()).ok()?))
+    }
+}
+
 macro_rules! id_keys {
     ($($id:ident),*) => {$(
         impl CursorKey for $id {

@@ -33,7 +33,14 @@ impl Service {
         let notification = self.notification(tenant, id).await?;
         let request = PageRequest { limit: ENTRIES_MAX, after: None };
         let filter = TimelineFilter::default();
-        let events = self.store.message_timeline(tenant, &id.to_string(), &filter, request).await?;
+        // Providers report under the notification's id, or under their own.
+        let mut events = Vec::new();
+        for message_id in
+            [Some(id.to_string()), notification.provider_message_id.clone()].into_iter().flatten()
+        {
+            events.extend(self.store.message_timeline(tenant, &message_id, &filter, request.clone()).await?);
+        }
+        events.sort_by_key(|event| (event.occurred_at, event.id));
         let mut entries = Vec::with_capacity(events.len() + 2);
         entries.push(TraceEntry {
             event: "created".into(),
@@ -89,6 +96,9 @@ fn detail(event: &Event) -> Option<String> {
             Some(answer) => format!("{class}: {answer} ({duration} ms)"),
             None => format!("{class} ({duration} ms)"),
         });
+    }
+    if let Some(receipt) = text("receipt") {
+        parts.push(format!("the provider reported {receipt}"));
     }
     if event.metadata.contains_key("released") {
         parts.push("put back untouched".to_owned());

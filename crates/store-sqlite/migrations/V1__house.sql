@@ -55,6 +55,9 @@ CREATE INDEX notifications_batch ON notifications (batch_id, id) WHERE batch_id 
 CREATE INDEX notifications_sent ON notifications (tenant, sent_at, id) WHERE sent_at IS NOT NULL;
 -- Nearly every row ends as `delivered`, where the list by id serves as well: the index holds the others only.
 CREATE INDEX notifications_status ON notifications (tenant, status, id) WHERE status <> 'delivered';
+-- What still waits for a receipt, by the id under which the provider knows it.
+CREATE INDEX notifications_receipt ON notifications (tenant, provider_message_id)
+    WHERE status = 'sent' AND provider_message_id IS NOT NULL;
 
 -- The status machine once more, for whoever comes with SQL. A settled attempt goes from where it was claimed to where
 -- it ended in one step, since `processing` is not stored.
@@ -115,30 +118,35 @@ CREATE TABLE batches (
     correlation_id TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The log. `position` is the order of appending; `message_key` and `recipient_key` find the events of a message and
--- of a recipient, see `domain::event::timeline_key`.
+-- What provider, name, channel and campaign a lot of events have in common: events refer to it, and are counted by it.
+-- '' stands for no channel and for no campaign, so that the key holds.
+CREATE TABLE series (
+    id          INTEGER PRIMARY KEY,
+    tenant      INTEGER NOT NULL,
+    provider    TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    channel     TEXT NOT NULL,
+    campaign_id TEXT NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    UNIQUE (tenant, campaign_id, name, channel, provider)
+) STRICT;
+
+-- The log. `position` is the order of appending, and `id` holds it too (`EventId::placed`), so that no index is needed.
 CREATE TABLE events (
     position       INTEGER PRIMARY KEY,
-    tenant         INTEGER NOT NULL,
     id             BLOB NOT NULL,
-    provider       TEXT NOT NULL,
+    tenant         INTEGER NOT NULL,
+    series         INTEGER NOT NULL,
     event_id       TEXT,
-    name           TEXT NOT NULL,
     recipient_id   TEXT,
-    recipient_key  INTEGER,
     message_id     TEXT,
-    message_key    INTEGER,
-    campaign_id    TEXT,
-    channel        TEXT,
     occurred_at    INTEGER NOT NULL,
     received_at    INTEGER NOT NULL,
     correlation_id TEXT,
     tags           TEXT,
     metadata       TEXT
 ) STRICT;
-CREATE INDEX events_id ON events (id);
-CREATE INDEX events_message ON events (message_key, occurred_at, id) WHERE message_key IS NOT NULL;
-CREATE INDEX events_recipient ON events (recipient_key, occurred_at, id) WHERE recipient_key IS NOT NULL;
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
 BEGIN
     SELECT RAISE(ABORT, 'the event log is append-only');
@@ -147,14 +155,101 @@ CREATE TRIGGER events_no_delete BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'the event log is append-only');
 END;
+-- The log as people would write it.
+CREATE VIEW event_log AS
+SELECT e.position, e.tenant, s.provider, s.name AS event_name, nullif(s.channel, '') AS channel,
+    nullif(s.campaign_id, '') AS campaign_id, e.event_id, e.recipient_id, e.message_id, e.occurred_at, e.received_at,
+    e.correlation_id, e.tags, e.metadata
+FROM events AS e JOIN series AS s ON s.id = e.series;
 
--- Which reported event is which, for ever: a 16-byte hash of tenant, provider and event id (or what stands for it), the
--- place of the event, and what it said. The engine's own events have no key: their fence makes them unique.
-CREATE TABLE event_keys (
-    key         BLOB PRIMARY KEY,
+-- Timelines. Keys are 64-bit hashes (`domain::event::recipient_key`, `message_key`); the text in `events` decides.
+-- Tables of their own instead of indexes: rows are half as large, and are inserted in their order, a commit at a time.
+CREATE TABLE recipient_events (
+    recipient   INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
     position    INTEGER NOT NULL,
-    fingerprint BLOB NOT NULL
+    PRIMARY KEY (recipient, occurred_at, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE message_events (
+    message     INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    PRIMARY KEY (message, occurred_at, position)
+) STRICT, WITHOUT ROWID;
+
+-- The events of a series by time, thinned: level n and above hold one recipient in 2^n (`domain::event::thinning_level`).
+-- Unique recipients of any range are counted in it, exactly at level 0, estimated from a deeper level if there are many.
+CREATE TABLE series_events (
+    series      INTEGER NOT NULL,
+    level       INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    recipient   INTEGER,
+    PRIMARY KEY (series, level, occurred_at, position)
+) STRICT, WITHOUT ROWID;
+
+-- Which reported event is which, for ever: `domain::ingest::EventKey`, moved on by one where two differ and share one.
+-- The engine's own events have no key: their fence makes them unique.
+CREATE TABLE event_keys (
+    key      INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT;
+
+-- How many events of a series happened on a UTC day, in each of its 96 quarters of an hour (`quarters.rs`): every zone's
+-- hours and days are made of those.
+CREATE TABLE event_counts (
+    series   INTEGER NOT NULL,
+    day      INTEGER NOT NULL,
+    quarters BLOB NOT NULL,
+    PRIMARY KEY (series, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE campaigns (
+    id          INTEGER PRIMARY KEY,
+    tenant      INTEGER NOT NULL,
+    campaign_id TEXT NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    UNIQUE (tenant, campaign_id)
+) STRICT;
+CREATE INDEX campaigns_latest ON campaigns (tenant, last_at, campaign_id);
+
+-- How often an event happened in a campaign, and to how many recipients: those are listed, each once.
+CREATE TABLE campaign_events (
+    id         INTEGER PRIMARY KEY,
+    campaign   INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    n          INTEGER NOT NULL,
+    recipients INTEGER NOT NULL,
+    UNIQUE (campaign, name)
+) STRICT;
+CREATE TABLE campaign_recipients (
+    campaign_event INTEGER NOT NULL,
+    recipient      INTEGER NOT NULL,
+    PRIMARY KEY (campaign_event, recipient)
+) STRICT, WITHOUT ROWID;
+
+-- Where the notifications of a campaign stand. Every statement that moves one is counted, wherever it comes from.
+CREATE TABLE campaign_statuses (
+    tenant      INTEGER NOT NULL,
+    campaign_id TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    n           INTEGER NOT NULL,
+    PRIMARY KEY (tenant, campaign_id, status)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER notifications_counted AFTER INSERT ON notifications WHEN NEW.campaign_id IS NOT NULL
+BEGIN
+    INSERT INTO campaign_statuses VALUES (NEW.tenant, NEW.campaign_id, NEW.status, 1)
+        ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER notifications_recounted AFTER UPDATE OF status ON notifications
+WHEN NEW.campaign_id IS NOT NULL AND NEW.status <> OLD.status
+BEGIN
+    UPDATE campaign_statuses SET n = n - 1
+        WHERE tenant = OLD.tenant AND campaign_id = OLD.campaign_id AND status = OLD.status;
+    INSERT INTO campaign_statuses VALUES (NEW.tenant, NEW.campaign_id, NEW.status, 1)
+        ON CONFLICT DO UPDATE SET n = n + 1;
+END;
 
 -- How often statuses were entered, in slots of ten seconds, for the last hour's numbers.
 CREATE TABLE activity (

@@ -1,111 +1,132 @@
 //! Appending reported events: each is new, the same again, or a conflict, decided by its key inside the transaction.
 
+use std::collections::HashMap;
+
 use angaros_domain::event::Event;
-use angaros_domain::fingerprint::Fingerprint;
-use angaros_domain::ingest::{EventKey, differences};
+use angaros_domain::ingest::{EventKey, differences, same_event};
 use angaros_domain::{EventId, TenantId};
-use angaros_store::{Appended, Position, Reported, Result};
+use angaros_store::{AppendReport, Appended, Reported, Result};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
-use crate::events::Log;
-use crate::row;
+use crate::log::Log;
+use crate::{receipts, row};
 
-/// What is known of a key: stored before, or earlier in the same call.
-enum Known {
-    Stored { position: i64, fingerprint: Fingerprint },
-    Here { index: usize },
-}
-
-pub(crate) fn append(connection: &Connection, reported: &[Reported]) -> Result<Vec<Appended>> {
-    // Keys are random: in their order, neighbours share pages, and each page of the index is touched once.
-    let mut by_key: Vec<usize> = (0..reported.len()).collect();
-    by_key.sort_by_key(|index| (reported[*index].key, *index));
-    let known = look_up(connection, reported, &by_key)?;
-
-    let mut log = Log::new(connection);
-    let mut outcomes: Vec<Appended> = Vec::with_capacity(reported.len());
-    for (one, known) in reported.iter().zip(&known) {
-        let outcome = match known {
-            None => Appended::Stored(log.append(&one.event)?),
-            Some(Known::Stored { position, fingerprint }) => {
-                let (id, stored) = stored_at(connection, *position)?;
-                repeated(one, id, *fingerprint, &stored)
+pub(crate) fn append(connection: &Connection, reported: &[Reported]) -> Result<AppendReport> {
+    let mut keys = Keys { connection, stored: look_up(connection, reported)?, new: HashMap::new() };
+    let mut log = Log::new(connection)?;
+    let mut ids: Vec<Option<EventId>> = vec![None; reported.len()];
+    let mut report = AppendReport::default();
+    report.outcomes.reserve(reported.len());
+    for (index, one) in reported.iter().enumerate() {
+        let outcome = match keys.holder(reported, index)? {
+            Holder::Nobody => {
+                let id = log.append(&one.event)?;
+                ids[index] = Some(id);
+                report.transitions.extend(receipts::apply(connection, &mut log, &one.event)?);
+                Appended::Stored(id)
             }
-            Some(Known::Here { index }) => {
-                let first = &reported[*index];
-                repeated(one, first.event.id, first.fingerprint, &first.event)
-            }
+            Holder::Stored(stored) => repeated(one, stored.id, &stored),
+            // What was new in this call has its id.
+            Holder::Here(first) => repeated(one, ids[first].unwrap_or(one.event.id), &reported[first].event),
         };
-        outcomes.push(outcome);
+        report.outcomes.push(outcome);
     }
     log.finish()?;
-    remember(connection, reported, &by_key, &outcomes)?;
-    Ok(outcomes)
+    keys.remember(&ids)?;
+    Ok(report)
 }
 
-/// For each event what stands under its key already, in the order of the events.
-fn look_up(connection: &Connection, reported: &[Reported], by_key: &[usize]) -> Result<Vec<Option<Known>>> {
-    let mut select =
-        connection.prepare_cached("SELECT position, fingerprint FROM event_keys WHERE key = ?1").stored()?;
-    let mut known: Vec<Option<Known>> = std::iter::repeat_with(|| None).take(reported.len()).collect();
-    let mut first: Option<(EventKey, usize)> = None;
-    for index in by_key {
-        let key = reported[*index].key;
-        if let Some((_, first)) = first.filter(|(of, _)| *of == key) {
-            // The first of this key decides for the others: if it is a repeat itself, they repeat the same.
-            known[*index] = match &known[first] {
-                Some(Known::Stored { position, fingerprint }) => {
-                    Some(Known::Stored { position: *position, fingerprint: *fingerprint })
+fn repeated(one: &Reported, id: EventId, stored: &Event) -> Appended {
+    let fields = differences(stored, &one.event);
+    if fields.is_empty() { Appended::Duplicate(id) } else { Appended::Conflict { id, fields } }
+}
+
+/// Who was first with a key.
+enum Holder {
+    Nobody,
+    Stored(Box<Event>),
+    /// The event with this number in the same call.
+    Here(usize),
+}
+
+/// The keys of one call. Two different events that share a key are told apart by their texts; the second one moves on to
+/// the next free number (linear probing: nothing is ever deleted).
+struct Keys<'c> {
+    connection: &'c Connection,
+    /// What is stored under each key that the call brings.
+    stored: HashMap<EventKey, i64>,
+    /// What the call itself puts under a key: the number of the event in it.
+    new: HashMap<EventKey, usize>,
+}
+
+impl Keys<'_> {
+    /// Who holds the key of an event; it holds it itself from here on if nobody did.
+    fn holder(&mut self, reported: &[Reported], index: usize) -> Result<Holder> {
+        let Reported { event, key } = &reported[index];
+        let mut key = *key;
+        loop {
+            if let Some(first) = self.new.get(&key) {
+                if same_event(&reported[*first].event, event) {
+                    return Ok(Holder::Here(*first));
                 }
-                _ => Some(Known::Here { index: first }),
-            };
-            continue;
-        }
-        first = Some((key, *index));
-        known[*index] = select
-            .query_row([key.0], |row| {
-                Ok(Known::Stored { position: row.get(0)?, fingerprint: Fingerprint(row.get(1)?) })
-            })
-            .optional()
-            .stored()?;
-    }
-    Ok(known)
-}
-
-fn stored_at(connection: &Connection, position: i64) -> Result<(EventId, Event)> {
-    let columns = row::EVENT;
-    let sql = format!("SELECT {columns} FROM events WHERE position = ?1");
-    let event = connection.prepare_cached(&sql).stored()?.query_row([position], row::event).stored()?;
-    Ok((event.id, event))
-}
-
-fn repeated(one: &Reported, id: EventId, fingerprint: Fingerprint, stored: &Event) -> Appended {
-    if one.fingerprint == fingerprint {
-        return Appended::Duplicate(id);
-    }
-    Appended::Conflict { id, fields: differences(stored, &one.event) }
-}
-
-fn remember(
-    connection: &Connection,
-    reported: &[Reported],
-    by_key: &[usize],
-    outcomes: &[Appended],
-) -> Result<()> {
-    let mut insert = connection.prepare_cached("INSERT INTO event_keys VALUES (?1, ?2, ?3)").stored()?;
-    for index in by_key {
-        if let Appended::Stored(Position(position)) = outcomes[*index] {
-            let Reported { key, fingerprint, .. } = &reported[*index];
-            insert.execute(params![key.0, position, fingerprint.0]).stored()?;
+            } else if let Some(position) = self.stored.get(&key) {
+                let stored = stored_at(self.connection, *position)?;
+                if same_event(&stored, event) {
+                    return Ok(Holder::Stored(Box::new(stored)));
+                }
+            } else {
+                self.new.insert(key, index);
+                return Ok(Holder::Nobody);
+            }
+            key = EventKey(key.0.wrapping_add(1));
+            if let Some(position) = position_of(self.connection, key)? {
+                self.stored.insert(key, position);
+            }
         }
     }
-    Ok(())
+
+    /// Stores which event is which, in the order of the keys: neighbours share pages.
+    fn remember(self, ids: &[Option<EventId>]) -> Result<()> {
+        let placed = |(key, index): (EventKey, usize)| Some((key, ids[index]?.place()));
+        let mut rows: Vec<(EventKey, i64)> = self.new.into_iter().filter_map(placed).collect();
+        rows.sort_unstable();
+        let mut insert = self.connection.prepare_cached("INSERT INTO event_keys VALUES (?1, ?2)").stored()?;
+        for (key, position) in rows {
+            insert.execute([key.0, position]).stored()?;
+        }
+        Ok(())
+    }
+}
+
+/// What is stored under each key, looked up in the order of the keys.
+fn look_up(connection: &Connection, reported: &[Reported]) -> Result<HashMap<EventKey, i64>> {
+    let mut keys: Vec<EventKey> = reported.iter().map(|one| one.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let mut stored = HashMap::new();
+    for key in keys {
+        if let Some(position) = position_of(connection, key)? {
+            stored.insert(key, position);
+        }
+    }
+    Ok(stored)
+}
+
+fn position_of(connection: &Connection, key: EventKey) -> Result<Option<i64>> {
+    let sql = "SELECT position FROM event_keys WHERE key = ?1";
+    connection.prepare_cached(sql).stored()?.query_row([key.0], |row| row.get(0)).optional().stored()
+}
+
+fn stored_at(connection: &Connection, position: i64) -> Result<Event> {
+    let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
+    let sql = format!("SELECT {columns} FROM {tables} WHERE e.position = ?1");
+    connection.prepare_cached(&sql).stored()?.query_row([position], row::event).stored()
 }
 
 pub(crate) fn event(connection: &Connection, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
-    let columns = row::EVENT;
-    let sql = format!("SELECT {columns} FROM events WHERE id = ?1 AND tenant = ?2");
+    let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
+    let sql = format!("SELECT {columns} FROM {tables} WHERE e.position = ?1 AND e.id = ?2 AND e.tenant = ?3");
     let mut statement = connection.prepare_cached(&sql).stored()?;
-    statement.query_row(params![id.0.as_bytes(), tenant.0], row::event).optional().stored()
+    statement.query_row(params![id.place(), id.0.as_bytes(), tenant.0], row::event).optional().stored()
 }

@@ -6,7 +6,7 @@ use angaros_store::{Cancelled, Result};
 use rusqlite::{Connection, params};
 
 use crate::error::SqliteResult;
-use crate::events::Log;
+use crate::log::Log;
 use crate::{read, row};
 
 pub(crate) fn cancel(
@@ -14,7 +14,7 @@ pub(crate) fn cancel(
     ids: &[(TenantId, NotificationId)],
     now: Timestamp,
 ) -> Result<Vec<Cancelled>> {
-    let mut log = Log::new(connection);
+    let mut log = Log::new(connection)?;
     let outcomes: Result<Vec<Cancelled>> =
         ids.iter().map(|(tenant, id)| cancel_one(connection, &mut log, *tenant, *id, now)).collect();
     let outcomes = outcomes?;

@@ -7,11 +7,11 @@ use angaros_store::{Idempotent, Position, Result, Submission, Submitted};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
-use crate::events::Log;
+use crate::log::Log;
 use crate::row;
 
 pub(crate) fn submit(connection: &Connection, submissions: &[Submission]) -> Result<Vec<Submitted>> {
-    let mut log = Log::new(connection);
+    let mut log = Log::new(connection)?;
     let outcomes: Result<Vec<Submitted>> =
         submissions.iter().map(|submission| submit_one(connection, &mut log, submission)).collect();
     let outcomes = outcomes?;
@@ -31,7 +31,7 @@ fn submit_one(connection: &Connection, log: &mut Log<'_>, submission: &Submissio
     for notification in &submission.notifications {
         let slot = row::insert_notification(connection, notification)?;
         wait(connection, slot, notification)?;
-        position = log.append(&notification.created_event())?;
+        position = Position(log.append(&notification.created_event())?.place());
     }
     if let Some(batch) = &submission.batch {
         let mut insert =

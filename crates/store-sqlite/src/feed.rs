@@ -28,10 +28,10 @@ pub(crate) fn feed(
         .stored()?;
     let Some(seen) = seen else { return Ok(FeedPage { events: Vec::new(), next: after }) };
 
-    let columns = row::EVENT;
+    let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
     let sql = format!(
-        "SELECT {columns}, position FROM events
-         WHERE position > ?1 AND position <= ?2 AND tenant = ?3 ORDER BY position LIMIT ?4"
+        "SELECT {columns}, e.position FROM {tables}
+         WHERE e.position > ?1 AND e.position <= ?2 AND e.tenant = ?3 ORDER BY e.position LIMIT ?4"
     );
     let mut statement = connection.prepare_cached(&sql).stored()?;
     let limit_rows = i64::try_from(limit).unwrap_or(i64::MAX);

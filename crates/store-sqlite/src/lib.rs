@@ -5,26 +5,35 @@
 //! disk. The SQL of each verb stands in the file named for it.
 
 mod append;
+pub mod audit;
+mod campaigns;
 mod cancel;
 mod catalog;
 mod checkpoint;
 mod claim;
 mod connection;
+mod counts;
 mod enqueue;
 mod error;
-mod events;
 mod feed;
 mod keys;
 mod lease;
+pub mod limit;
 mod list;
+mod log;
+mod metrics;
 pub mod migrate;
 mod promote;
+mod quarters;
 mod read;
 mod readers;
+mod receipts;
 mod redrive;
 mod row;
+mod series;
 mod settle;
 mod stats;
+mod timeline;
 mod verbs;
 mod writer;
 

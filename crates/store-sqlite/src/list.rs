@@ -1,6 +1,6 @@
 //! Lists of notifications: keyset-paged, each served by one index that the query names.
 
-use angaros_domain::event::timeline_key;
+use angaros_domain::event::recipient_key;
 use angaros_domain::{Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{NotificationFilter, NotificationPage, PageRequest, Result};
 use rusqlite::{Connection, ToSql, params_from_iter};
@@ -165,7 +165,7 @@ fn conditions(
     conditions.extend(filter.batch_id.map(|id| Condition::id("batch_id = ?", id.0)));
     conditions.extend(filter.campaign_id.as_ref().map(|id| Condition::text("campaign_id = ?", id)));
     if let Some(id) = &filter.recipient_id {
-        conditions.push(Condition::number("recipient_key = ?", timeline_key(tenant, id)));
+        conditions.push(Condition::number("recipient_key = ?", recipient_key(tenant, id)));
         conditions.push(Condition::text("recipient_id = ?", id));
     }
     conditions.extend(filter.created_after.map(|at| Condition::id("id >= ?", id_floor(at))));

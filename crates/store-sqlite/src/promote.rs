@@ -6,7 +6,7 @@ use angaros_store::{Promotion, Result, Transition};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
-use crate::events::Log;
+use crate::log::Log;
 use crate::{claim, enqueue, row};
 
 pub(crate) fn promote(connection: &Connection, now: Timestamp, limit: usize) -> Result<Promotion> {
@@ -20,7 +20,7 @@ pub(crate) fn promote(connection: &Connection, now: Timestamp, limit: usize) -> 
         .stored()?
         .collect::<rusqlite::Result<_>>()
         .stored()?;
-    let mut log = Log::new(connection);
+    let mut log = Log::new(connection)?;
     let mut transitions = Vec::new();
     let mut delete =
         connection.prepare_cached("DELETE FROM deferred WHERE due_at = ?1 AND slot = ?2").stored()?;

@@ -6,14 +6,14 @@ use angaros_domain::{Notification, NotificationId, Status};
 use angaros_store::{RedriveParams, Redriven, Result};
 use rusqlite::Connection;
 
-use crate::events::Log;
 use crate::list::Condition;
+use crate::log::Log;
 use crate::{enqueue, lease, list, read, row};
 
 pub(crate) fn redrive(connection: &Connection, params: &RedriveParams) -> Result<Redriven> {
     let mut redriven = Redriven::default();
     let chosen = choose_by_id(connection, params, &mut redriven)?;
-    let mut log = Log::new(connection);
+    let mut log = Log::new(connection)?;
     for (slot, mut notification) in chosen {
         let events = notification.apply(Change::Redrive, params.now)?;
         row::update_notification(connection, slot, &notification)?;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use angaros_domain::correlation::{Correlation, CorrelationId, TraceParent};
-use angaros_domain::event::{Event, timeline_key};
+use angaros_domain::event::{Event, recipient_key};
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::notification::{Content, Notification};
 use angaros_domain::{EventId, NotificationId, TenantId, Timestamp};
@@ -23,9 +23,12 @@ pub(crate) const NOTIFICATION: &str = "slot, tenant, id, channel, priority, stat
     trace_parent, idempotency_key, scheduled_at, expires_at, next_retry_at, last_attempted_at, provider, \
     provider_message_id, sent_at, delivered_at, failed_at, cancelled_at, failure_reason, failure_detail, updated_at";
 
-/// The columns of an event in the order in which [`event`] reads them.
-pub(crate) const EVENT: &str = "tenant, id, provider, event_id, name, recipient_id, message_id, campaign_id, channel, \
-    occurred_at, received_at, correlation_id, tags, metadata";
+/// The columns of an event in the order in which [`event`] reads them, of the tables [`EVENT_TABLES`].
+pub(crate) const EVENT: &str = "e.tenant, e.id, s.provider, e.event_id, s.name, e.recipient_id, e.message_id, \
+    nullif(s.campaign_id, ''), nullif(s.channel, ''), e.occurred_at, e.received_at, e.correlation_id, e.tags, e.metadata";
+
+/// Where the columns of [`EVENT`] come from.
+pub(crate) const EVENT_TABLES: &str = "events AS e JOIN series AS s ON s.id = e.series";
 
 /// How many columns [`EVENT`] has.
 pub(crate) const EVENT_COLUMNS: usize = 14;
@@ -110,7 +113,7 @@ pub(crate) fn insert_notification(connection: &Connection, n: &Notification) -> 
             n.status.as_str(),
             n.recipient,
             n.recipient_id,
-            timeline_key(n.tenant, &n.recipient_id),
+            recipient_key(n.tenant, &n.recipient_id),
             n.content.subject,
             n.content.text,
             n.content.html,

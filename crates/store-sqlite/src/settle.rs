@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use angaros_store::{Result, Settled, SettledItem, Settlement};
 use rusqlite::Connection;
 
-use crate::events::Log;
-use crate::{enqueue, lease, row};
+use crate::log::Log;
+use crate::{enqueue, lease, receipts, row};
 
 pub(crate) fn settle(connection: &Connection, settlements: &[Settlement]) -> Result<Vec<Vec<Settled>>> {
-    let mut log = Log::new(connection);
+    let mut log = Log::new(connection)?;
     let outcomes: Result<Vec<Vec<Settled>>> =
         settlements.iter().map(|s| settle_one(connection, &mut log, s)).collect();
     let outcomes = outcomes?;
@@ -36,5 +36,9 @@ fn apply(connection: &Connection, log: &mut Log<'_>, item: &SettledItem) -> Resu
     if item.notification.due_at().is_some() {
         enqueue::wait(connection, item.slot, &item.notification)?;
     }
-    Ok(Settled::Applied(log.append_all(&item.events)?))
+    let position = log.append_all(&item.events)?;
+    Ok(match receipts::catch_up(connection, log, item.slot, &item.notification)? {
+        None => Settled::Applied(position),
+        Some((notification, position)) => Settled::Overtaken(Box::new(notification), position),
+    })
 }

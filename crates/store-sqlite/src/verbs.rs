@@ -9,17 +9,18 @@ use angaros_domain::{
     BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
-    Appended, BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, EventLog, FeedPage, Idempotent,
-    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
-    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    Submission, Submitted, TemplateStored, TimelineFilter,
+    AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
+    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
+    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, Submission, Submitted,
+    TemplateStored, TimelineFilter,
 };
 use async_trait::async_trait;
 
-use crate::events::Subject;
+use crate::timeline::Subject;
 use crate::{
-    SqliteStore, append, cancel, catalog, claim, enqueue, events, feed, keys, lease, list, promote, read,
-    redrive, settle, stats,
+    SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, feed, keys, lease, list, metrics,
+    promote, read, redrive, settle, stats, timeline,
 };
 
 #[async_trait]
@@ -79,7 +80,7 @@ impl Queue for SqliteStore {
 
 #[async_trait]
 impl EventLog for SqliteStore {
-    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Appended>> {
+    async fn append(&self, reported: Vec<Reported>) -> Result<AppendReport> {
         self.writer.run(move |c| append::append(c, &reported)).await
     }
 
@@ -95,11 +96,35 @@ impl EventLog for SqliteStore {
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
         let (subject, filter) = (Subject::Recipient(recipient_id.to_owned()), filter.clone());
-        self.readers.run(move |c| events::timeline(c, tenant, &subject, &filter, &page)).await
+        self.readers.run(move |c| timeline::timeline(c, tenant, &subject, &filter, &page)).await
     }
 
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {
         self.readers.run(move |c| feed::feed(c, tenant, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Counts for SqliteStore {
+    async fn campaign_page(
+        &self,
+        tenant: TenantId,
+        page: PageRequest<(Timestamp, String)>,
+    ) -> Result<Vec<CampaignCounts>> {
+        self.readers.run(move |c| campaigns::page(c, tenant, &page)).await
+    }
+
+    async fn campaign(&self, tenant: TenantId, campaign_id: &str) -> Result<Option<CampaignSummary>> {
+        let campaign_id = campaign_id.to_owned();
+        self.readers.run(move |c| campaigns::summary(c, tenant, &campaign_id)).await
+    }
+
+    async fn event_metrics(&self, tenant: TenantId, query: MetricsQuery) -> Result<EventMetrics> {
+        self.readers.run(move |c| metrics::metrics(c, tenant, &query)).await
+    }
+
+    async fn audit_day(&self, at: Timestamp) -> Result<Audit> {
+        self.readers.run(move |c| audit::day(c, at)).await
     }
 }
 
@@ -145,7 +170,7 @@ impl Reader for SqliteStore {
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
         let (subject, filter) = (Subject::Message(message_id.to_owned()), filter.clone());
-        self.readers.run(move |c| events::timeline(c, tenant, &subject, &filter, &page)).await
+        self.readers.run(move |c| timeline::timeline(c, tenant, &subject, &filter, &page)).await
     }
 
     async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {

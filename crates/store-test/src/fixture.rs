@@ -29,7 +29,7 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
 /// A version 7 UUID of a time; those of one time grow in the order in which they were made.
 ///
 /// The count stands in the last bits, so all ids of one millisecond share their leading 64: an index by
-/// [`timeline_key`](angaros_domain::event::timeline_key) that does not compare the whole id mixes them up.
+/// [`message_key`](angaros_domain::event::message_key) that does not compare the whole id mixes them up.
 fn uuid(at: Timestamp) -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     numbered_uuid(at, NEXT.fetch_add(1, Ordering::Relaxed))
@@ -290,8 +290,8 @@ pub fn event_draft(at: Timestamp) -> EventDraft {
 
 /// A report of the default tenant, with an id of its own.
 pub fn reported(draft: EventDraft) -> Reported {
-    let (key, fingerprint) = (draft.key(TenantId::DEFAULT), draft.fingerprint());
+    let key = draft.key(TenantId::DEFAULT);
     let id = EventId(uuid(NOW));
     let correlation_id = CorrelationId::parse("report").unwrap();
-    Reported { event: draft.into_event(TenantId::DEFAULT, id, NOW, correlation_id), key, fingerprint }
+    Reported { event: draft.into_event(TenantId::DEFAULT, id, NOW, correlation_id), key }
 }

@@ -4,7 +4,7 @@
 
 use angaros_domain::event::Event;
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
+use angaros_domain::{EventId, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
     Cancelled, Claim, ClaimParams, ClaimedLease, NotificationFilter, PageRequest, Position, Promotion,
     RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted, TimelineFilter,
@@ -177,6 +177,11 @@ pub async fn timeline(store: &dyn Store, id: NotificationId) -> Vec<Event> {
         .message_timeline(TenantId::DEFAULT, &id.to_string(), &TimelineFilter::default(), page)
         .await
         .unwrap()
+}
+
+/// Events without their ids: those are given by the log.
+pub fn told(events: Vec<Event>) -> Vec<Event> {
+    events.into_iter().map(|event| Event { id: EventId(uuid::Uuid::nil()), ..event }).collect()
 }
 
 /// The names of the events of a timeline.

@@ -5,17 +5,22 @@
 //! that it returns in the same transaction. Every `Ok` is durable.
 //!
 //! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`EventLog`] records what happened,
-//! [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
+//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
 
 mod catalog;
+mod counts;
 mod error;
 mod log;
 mod queue;
 mod reader;
 
 pub use catalog::{Catalog, Pauses, TemplateStored};
+pub use counts::{
+    Audit, CampaignCounts, CampaignSummary, Counts, EventMetrics, Group, Grouping, MetricsQuery,
+    SeriesFilter, Tally,
+};
 pub use error::StoreError;
-pub use log::{Appended, EventLog, FeedPage, Reported};
+pub use log::{AppendReport, Appended, EventLog, FeedPage, Reported};
 pub use queue::{
     Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue,
     RedriveFilter, RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission,
@@ -27,9 +32,9 @@ pub use reader::{
 };
 
 /// Everything that the service asks of a storage engine.
-pub trait Store: Queue + EventLog + Reader + Catalog {}
+pub trait Store: Queue + EventLog + Counts + Reader + Catalog {}
 
-impl<T: Queue + EventLog + Reader + Catalog> Store for T {}
+impl<T: Queue + EventLog + Counts + Reader + Catalog> Store for T {}
 
 /// The answer of every verb.
 pub type Result<T> = std::result::Result<T, StoreError>;

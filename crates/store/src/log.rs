@@ -1,29 +1,26 @@
 //! The verbs of the event log: append what was reported, read it back by id, by recipient, in order.
 
 use angaros_domain::event::Event;
-use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::ingest::EventKey;
 use angaros_domain::{EventId, TenantId, Timestamp};
 use async_trait::async_trait;
 
-use crate::{PageRequest, Position, Result, TimelineFilter};
+use crate::{PageRequest, Position, Result, TimelineFilter, Transition};
 
 /// A reported event, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reported {
-    /// What is stored if it is new.
+    /// What is stored if it is new. Of its id the store takes the time and the random bits, see [`EventId::placed`].
     pub event: Event,
-    /// Which event it is.
+    /// By what it is found.
     pub key: EventKey,
-    /// What it says.
-    pub fingerprint: Fingerprint,
 }
 
 /// What became of a [`Reported`] event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
-    /// It is stored at this place.
-    Stored(Position),
+    /// It is stored, and this is its id.
+    Stored(EventId),
     /// The same was stored before, as this event: nothing was stored now.
     Duplicate(EventId),
     /// Something else was stored under its key: nothing was stored now.
@@ -33,6 +30,15 @@ pub enum Appended {
         /// The fields in which they differ, as callers know them.
         fields: Vec<&'static str>,
     },
+}
+
+/// What [`EventLog::append`] did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AppendReport {
+    /// What became of each event, in order.
+    pub outcomes: Vec<Appended>,
+    /// The status changes of notifications for which an event was a receipt.
+    pub transitions: Vec<Transition>,
 }
 
 /// A stretch of the log in the order of appending.
@@ -49,8 +55,9 @@ pub struct FeedPage {
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
     /// Appends reported events, each decided by its key inside the transaction. Outcomes are in order; two with one key
-    /// in the same call are decided in their order.
-    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Appended>>;
+    /// in the same call are decided in their order. A [receipt](angaros_domain::receipt::Receipt) that names a sent
+    /// notification, by its id or by its provider's, changes its status.
+    async fn append(&self, reported: Vec<Reported>) -> Result<AppendReport>;
 
     /// One event.
     async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>>;

@@ -144,10 +144,13 @@ pub struct SettledItem {
 }
 
 /// What became of one [`SettledItem`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Settled {
     /// It is stored; its events end at this position.
     Applied(Position),
+    /// It is stored, and so is what a receipt says that had come before it: this is how the notification stands now. The
+    /// position is that of the receipt's event.
+    Overtaken(Box<Notification>, Position),
     /// The lease no longer held it: the result is stale and was discarded.
     Stale,
 }

@@ -2,26 +2,33 @@
 
 use angaros_domain::event::Event;
 use angaros_domain::{EventId, TenantId, Timestamp};
-use angaros_store::{Appended, EventLog, FeedPage, PageRequest, Position, Reported, Result, TimelineFilter};
+use angaros_store::{
+    AppendReport, Appended, EventLog, FeedPage, PageRequest, Position, Reported, Result, TimelineFilter,
+};
 use async_trait::async_trait;
 
 use super::{Broken, Fault};
 
 #[async_trait]
 impl EventLog for Broken {
-    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Appended>> {
-        if self.has(Fault::AppendForgetsKeys) {
-            self.inner.state().event_keys.clear();
-        }
-        let mut appended = self.inner.append(reported).await?;
-        if self.has(Fault::AppendTakesConflictsForRepeats) {
-            for outcome in &mut appended {
-                if let Appended::Conflict { id, .. } = outcome {
-                    *outcome = Appended::Duplicate(*id);
-                }
+    async fn append(&self, mut reported: Vec<Reported>) -> Result<AppendReport> {
+        for one in &mut reported {
+            match self.fault {
+                // Nothing that was stored is known by what comes now.
+                Fault::AppendForgetsKeys => one.event.event_id = Some(one.event.id.to_string()),
+                Fault::AppendIgnoresReceipts => one.event.name = format!("{}!", one.event.name),
+                _ => {}
             }
         }
-        Ok(appended)
+        let mut report = self.inner.append(reported).await?;
+        for outcome in &mut report.outcomes {
+            if let Appended::Conflict { id, .. } = outcome
+                && self.has(Fault::AppendTakesConflictsForRepeats)
+            {
+                *outcome = Appended::Duplicate(*id);
+            }
+        }
+        Ok(report)
     }
 
     async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>> {

@@ -1,6 +1,7 @@
 //! The model with one fault at a time, to prove that the suite notices each of them.
 
 mod catalog;
+mod counts;
 mod log;
 mod queue;
 mod reader;
@@ -52,6 +53,12 @@ enum Fault {
     StatsCountAllTenants,
     AppendForgetsKeys,
     AppendTakesConflictsForRepeats,
+    AppendIgnoresReceipts,
+    CampaignsComeOldestFirst,
+    UniquesCountEachTime,
+    MetricsIncludeTheirEnd,
+    MetricsIgnoreTheChannel,
+    MetricsCountWholeQuarters,
     FeedShowsTheFirstPageOnly,
     EventsAreReadForAnyTenant,
     TemplatesAreMadeAnew,
@@ -84,6 +91,12 @@ const NOTICED: &[(Fault, &str)] = &[
     (Fault::PromoteKnowsNoLimit, "promote::the_earliest_come_first_up_to_the_limit"),
     (Fault::AppendForgetsKeys, "reported::the_same_again_is_a_duplicate"),
     (Fault::AppendTakesConflictsForRepeats, "reported::something_else_under_a_key_conflicts"),
+    (Fault::AppendIgnoresReceipts, "receipts::a_sent_one_is_confirmed_by_its_id"),
+    (Fault::CampaignsComeOldestFirst, "counts::campaigns_come_with_the_latest_first"),
+    (Fault::UniquesCountEachTime, "counts::a_campaign_counts_events_and_recipients"),
+    (Fault::MetricsIncludeTheirEnd, "counts::a_range_ends_before_its_end"),
+    (Fault::MetricsIgnoreTheChannel, "counts::filters_choose"),
+    (Fault::MetricsCountWholeQuarters, "counts::spans_begin_at_any_millisecond"),
     (Fault::FeedShowsTheFirstPageOnly, "reported::the_feed_skips_and_repeats_nothing"),
     (Fault::EventsAreReadForAnyTenant, "reported::tenants_are_kept_apart"),
     (Fault::CancelTakesClaimedOnes, "cancel::a_claimed_one_is_refused"),

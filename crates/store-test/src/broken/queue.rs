@@ -72,9 +72,9 @@ impl Queue for Broken {
                 };
                 let events = item.events.clone();
                 let one = vec![Settlement { lease: token, items: vec![item] }];
-                let outcome = self.inner.settle(one).await?[0][0];
+                let outcome = self.inner.settle(one).await?[0][0].clone();
                 let mut state = self.inner.state();
-                match (self.fault, outcome) {
+                match (self.fault, &outcome) {
                     (Fault::SettleLogsStaleResults, Settled::Stale) => drop(state.append(events)),
                     (Fault::SettleRetriesAtOnce, Settled::Applied(_)) => {
                         if let Place::Deferred(_) = state.rows[slot].place {

@@ -1,19 +1,34 @@
 //! The model's log of events.
 
-use angaros_domain::event::Event;
-use angaros_domain::ingest::differences;
-use angaros_domain::{EventId, TenantId, Timestamp};
-use angaros_store::{Appended, EventLog, FeedPage, PageRequest, Position, Reported, Result, TimelineFilter};
+use angaros_domain::event::{Event, PROVIDER_ANGAROS};
+use angaros_domain::ingest::{differences, same_event};
+use angaros_domain::lifecycle::Change;
+use angaros_domain::receipt::Receipt;
+use angaros_domain::{EventId, Status, TenantId, Timestamp};
+use angaros_store::{
+    AppendReport, Appended, EventLog, FeedPage, PageRequest, Position, Reported, Result, TimelineFilter,
+    Transition,
+};
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::MemoryStore;
-use super::state::State;
+use super::state::{Place, Row, State};
 
 #[async_trait]
 impl EventLog for MemoryStore {
-    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Appended>> {
+    async fn append(&self, reported: Vec<Reported>) -> Result<AppendReport> {
         let mut state = self.state();
-        Ok(reported.into_iter().map(|one| state.append_reported(one)).collect())
+        let mut report = AppendReport::default();
+        for one in reported {
+            let event = one.event.clone();
+            let outcome = state.append_reported(one.event);
+            if matches!(outcome, Appended::Stored(_)) {
+                report.transitions.extend(state.apply_receipt(&event));
+            }
+            report.outcomes.push(outcome);
+        }
+        Ok(report)
     }
 
     async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
@@ -45,17 +60,60 @@ impl EventLog for MemoryStore {
 }
 
 impl State {
-    fn append_reported(&mut self, one: Reported) -> Appended {
-        if let Some((index, fingerprint)) = self.event_keys.get(&one.key) {
-            let stored = &self.log[*index];
-            if *fingerprint == one.fingerprint {
-                return Appended::Duplicate(stored.id);
-            }
-            return Appended::Conflict { id: stored.id, fields: differences(stored, &one.event) };
+    fn append_reported(&mut self, event: Event) -> Appended {
+        let same = |stored: &&Event| stored.provider != PROVIDER_ANGAROS && same_event(stored, &event);
+        if let Some(stored) = self.log.iter().find(same) {
+            let fields = differences(stored, &event);
+            let id = stored.id;
+            return if fields.is_empty() {
+                Appended::Duplicate(id)
+            } else {
+                Appended::Conflict { id, fields }
+            };
         }
-        self.event_keys.insert(one.key, (self.log.len(), one.fingerprint));
-        self.log.push(one.event);
-        Appended::Stored(self.log_end())
+        self.append(vec![event]);
+        self.log.last().map_or(Appended::Duplicate(EventId(Uuid::nil())), |event| Appended::Stored(event.id))
+    }
+
+    /// Lets an event change the sent notification that it is a receipt for.
+    fn apply_receipt(&mut self, event: &Event) -> Option<Transition> {
+        let receipt = Receipt::of(event)?;
+        let message_id = event.message_id.as_deref()?;
+        let own = |row: &Row| row.notification.tenant == event.tenant;
+        let mut named = self.slots_in(|row| own(row) && row.notification.id.to_string() == message_id);
+        if named.is_empty() {
+            named = self.slots_in(|row| {
+                let n = &row.notification;
+                own(row) && n.status == Status::Sent && n.provider_message_id.as_deref() == Some(message_id)
+            });
+        }
+        let [slot] = named[..] else { return None };
+        if self.rows[slot].place != Place::Rest {
+            return None;
+        }
+        let change = Change::Receipt { receipt, provider: event.provider.clone(), at: event.occurred_at };
+        let position = self.change(slot, change, event.received_at, Place::Rest).ok()?;
+        Some(Transition::of(&self.rows[slot].notification, position))
+    }
+
+    /// Lets a receipt that came early change a notification that was just settled.
+    pub(crate) fn catch_up(&mut self, slot: usize) -> Option<Position> {
+        let n = self.rows[slot].notification.clone();
+        let since = n.last_attempted_at.filter(|_| n.status == Status::Sent)?;
+        let ids = [Some(n.id.to_string()), n.provider_message_id.clone()];
+        for id in ids.into_iter().flatten() {
+            let page = PageRequest { limit: usize::MAX, after: None };
+            let of = |event: &Event| event.message_id.as_ref() == Some(&id) && event.received_at >= since;
+            for event in self.timeline(n.tenant, &TimelineFilter::default(), &page, of) {
+                let Some(receipt) = Receipt::of(&event) else { continue };
+                let change =
+                    Change::Receipt { receipt, provider: event.provider.clone(), at: event.occurred_at };
+                if let Ok(position) = self.change(slot, change, n.updated_at, Place::Rest) {
+                    return Some(position);
+                }
+            }
+        }
+        None
     }
 
     /// The events that `of` chooses, in the order in which they happened.

@@ -4,6 +4,7 @@
 //! answer; how fast it answers is nobody's business.
 
 mod catalog;
+mod counts;
 mod log;
 mod queue;
 mod reader;

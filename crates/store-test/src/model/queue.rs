@@ -144,7 +144,7 @@ impl State {
             self.batches.insert((batch.tenant, batch.id), batch);
         }
         for notification in submission.notifications {
-            self.log.push(notification.created_event());
+            self.append(vec![notification.created_event()]);
             let place = notification.due_at().map_or(Place::Lane, Place::Deferred);
             let before = self.slots.insert(notification.id, self.rows.len());
             assert_eq!(before, None, "ids are unique");
@@ -198,7 +198,13 @@ impl State {
             Ok(slot) if self.holds(lease, slot) => {
                 let place = item.notification.due_at().map_or(Place::Rest, Place::Deferred);
                 self.rows[slot] = Row { notification: item.notification, place };
-                Settled::Applied(self.append(item.events))
+                let position = self.append(item.events);
+                match self.catch_up(slot) {
+                    None => Settled::Applied(position),
+                    Some(position) => {
+                        Settled::Overtaken(Box::new(self.rows[slot].notification.clone()), position)
+                    }
+                }
             }
             _ => Settled::Stale,
         }

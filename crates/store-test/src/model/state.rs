@@ -7,7 +7,6 @@ use angaros_domain::batch::Batch;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
-use angaros_domain::ingest::EventKey;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::template::Template;
 use angaros_domain::{
@@ -65,8 +64,6 @@ pub(crate) struct State {
     pub(crate) log: Vec<Event>,
     pub(crate) log_start: i64,
     pub(crate) batches: BTreeMap<(TenantId, BatchId), Batch>,
-    /// What stands under each event key: the index in the log, and what it said.
-    pub(crate) event_keys: HashMap<EventKey, (usize, Fingerprint)>,
     pub(crate) keys_used: HashMap<(TenantId, IdempotencyKey), (Idempotent, Fingerprint)>,
     pub(crate) templates: BTreeMap<(TenantId, TemplateId), Template>,
     /// Names of tenants; the id is the index, counted from 1.
@@ -84,7 +81,6 @@ impl Default for State {
             log: Vec::new(),
             log_start: 0,
             batches: BTreeMap::new(),
-            event_keys: HashMap::new(),
             keys_used: HashMap::new(),
             templates: BTreeMap::new(),
             tenants: vec![TenantId::DEFAULT_NAME.to_owned()],
@@ -126,7 +122,11 @@ impl State {
 
     /// Writes events to the log; where they end.
     pub(crate) fn append(&mut self, events: Vec<Event>) -> Position {
-        self.log.extend(events);
+        for event in events {
+            let last = self.log.last().map(|event| event.id);
+            let id = event.id.placed(self.log_end().0 + 1, last);
+            self.log.push(Event { id, ..event });
+        }
         self.log_end()
     }
 

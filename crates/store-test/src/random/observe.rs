@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::operation::LANES;
 use super::pair::{Outcome, Pair};
 use crate::fixture::{idempotency_key, numbered_uuid, worker};
-use crate::steps::{list, sorted};
+use crate::steps::{list, sorted, told};
 
 /// What waits where: depths, the oldest, deferred ones, claimed ones.
 type Waiting = (Vec<LaneDepth>, Option<Timestamp>, u64, u64);
@@ -110,7 +110,8 @@ async fn sent(store: &dyn Store, tenant: TenantId, limit: usize) -> Vec<SentMess
     seen
 }
 
-/// The whole timeline of a notification, read in pages.
+/// The whole timeline of a notification, read in pages. Without ids: they tell the order of appending, which is nobody's
+/// promise where one operation appends for several notifications.
 async fn events(store: &dyn Store, n: &Notification, limit: usize) -> Vec<Event> {
     let (id, filter) = (n.id.to_string(), TimelineFilter::default());
     let mut seen: Vec<Event> = Vec::new();
@@ -123,5 +124,5 @@ async fn events(store: &dyn Store, n: &Notification, limit: usize) -> Vec<Event>
         }
         seen.extend(page);
     }
-    seen
+    told(seen)
 }

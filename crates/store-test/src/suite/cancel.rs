@@ -10,7 +10,7 @@ use crate::fixture::{
 };
 use crate::steps::{
     cancel, claim, claim_at_most, get, leases_of, promote, put, put_settled, rescue_all, settle_all, stats,
-    story, timeline,
+    story, timeline, told,
 };
 
 checks!(cancel:
@@ -44,7 +44,7 @@ async fn is_cancelled(store: &dyn Store, waiting: &Notification) {
     assert_eq!(get(store, waiting.id).await, expected);
     let mut twin = waiting.clone();
     let events = twin.apply(Change::Cancel, LATER).unwrap();
-    assert_eq!(timeline(store, waiting.id).await, [log, events].concat());
+    assert_eq!(told(timeline(store, waiting.id).await), told([log, events].concat()));
 
     assert_eq!(promote(store, NOW.plus_seconds(24 * 3600)).await.moved, 0, "it is not due any more");
     assert_eq!(claim_at_most(store, 10, LATER).await, None, "nor ready");

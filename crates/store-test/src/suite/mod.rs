@@ -3,11 +3,13 @@
 mod cancel;
 mod catalog;
 mod claim;
+mod counts;
 mod lease;
 mod list;
 mod promote;
 mod race;
 mod read;
+mod receipts;
 mod redrive;
 mod reported;
 mod sent;
@@ -64,6 +66,8 @@ const TOPICS: &[&[Check]] = &[
     cancel::CHECKS,
     redrive::CHECKS,
     reported::CHECKS,
+    receipts::CHECKS,
+    counts::CHECKS,
     read::CHECKS,
     list::CHECKS,
     timeline::CHECKS,

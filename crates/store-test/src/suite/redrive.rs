@@ -12,7 +12,7 @@ use crate::fixture::{
 };
 use crate::steps::{
     claim, claim_at_most, get, ids, item, list, put, put_batch, put_settled, settle_all, settle_item, stats,
-    status, story, timeline,
+    status, story, timeline, told,
 };
 
 checks!(redrive:
@@ -55,7 +55,7 @@ async fn a_dead_letter_is_queued_with_fresh_attempts(store: &dyn Store) {
     assert_eq!(redriven, Redriven { done, ..Redriven::default() });
     assert_eq!((expected.status, expected.attempts), (Status::Queued, 0));
     assert_eq!(get(store, failed.id).await, expected);
-    assert_eq!(timeline(store, failed.id).await, [log, events].concat());
+    assert_eq!(told(timeline(store, failed.id).await), told([log, events].concat()));
     assert_eq!(stats(store, LATER).await.depths.len(), 1);
     assert_eq!(claim(store, LATER).await.claims[0].notification, expected);
 }

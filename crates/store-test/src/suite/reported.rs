@@ -1,7 +1,7 @@
 //! Reported events: each stored once for ever, found by id, by recipient and in the order of appending.
 
 use angaros_domain::event::Event;
-use angaros_domain::ingest::EventDraft;
+use angaros_domain::ingest::{EventDraft, EventKey};
 use angaros_domain::{EventId, TenantId, Timestamp};
 use angaros_store::{Appended, PageRequest, Position, Reported, Store, TimelineFilter};
 
@@ -14,6 +14,7 @@ checks!(reported:
     the_same_again_is_a_duplicate,
     something_else_under_a_key_conflicts,
     one_call_decides_in_its_order,
+    events_that_share_a_key_are_told_apart,
     without_an_id_what_happened_decides,
     tenants_are_kept_apart,
     a_recipient_has_a_timeline,
@@ -29,7 +30,15 @@ fn with(edit: impl FnOnce(&mut EventDraft)) -> Reported {
 }
 
 async fn append(store: &dyn Store, one: &Reported) -> Appended {
-    store.append(vec![one.clone()]).await.unwrap().remove(0)
+    store.append(vec![one.clone()]).await.unwrap().outcomes.remove(0)
+}
+
+/// Appends something new; how it is stored.
+async fn stored(store: &dyn Store, one: &Reported) -> Event {
+    match append(store, one).await {
+        Appended::Stored(id) => Event { id, ..one.event.clone() },
+        other => panic!("{other:?}"),
+    }
 }
 
 async fn read(store: &dyn Store, id: EventId) -> Option<Event> {
@@ -56,32 +65,31 @@ async fn feed(store: &dyn Store, limit: usize) -> Vec<(Position, Event)> {
 }
 
 async fn what_is_new_is_stored(store: &dyn Store) {
-    let one = with(|_| ());
-    assert!(matches!(append(store, &one).await, Appended::Stored(_)));
-    assert_eq!(read(store, one.event.id).await, Some(one.event.clone()), "every field comes back");
+    let one = stored(store, &with(|_| ())).await;
+    assert_eq!(read(store, one.id).await, Some(one.clone()), "every field comes back");
+    assert_eq!(one.id.created_at(), NOW);
     let other = with(|d| d.event_id = Some("another".into()));
     assert_eq!(read(store, other.event.id).await, None, "what was not appended is not there");
+    let same_place = EventId(uuid::Uuid::from_u128(one.id.0.as_u128() ^ 1));
+    assert_eq!(read(store, same_place).await, None, "the whole id counts");
 }
 
 async fn the_same_again_is_a_duplicate(store: &dyn Store) {
-    let (first, again) = (with(|_| ()), with(|_| ()));
-    append(store, &first).await;
-    assert_eq!(append(store, &again).await, Appended::Duplicate(first.event.id));
-    assert_eq!(read(store, again.event.id).await, None);
+    let first = stored(store, &with(|_| ())).await;
+    assert_eq!(append(store, &with(|_| ())).await, Appended::Duplicate(first.id));
     assert_eq!(feed(store, 100).await.len(), 1);
 }
 
 async fn something_else_under_a_key_conflicts(store: &dyn Store) {
-    let first = with(|_| ());
-    append(store, &first).await;
+    let first = stored(store, &with(|_| ())).await;
     let other = with(|d| {
         d.name = "bounced".into();
         d.tags.push("late".into());
     });
-    let conflict = Appended::Conflict { id: first.event.id, fields: vec!["event_name", "tags"] };
+    let conflict = Appended::Conflict { id: first.id, fields: vec!["event_name", "tags"] };
     assert_eq!(append(store, &other).await, conflict);
     assert_eq!(feed(store, 100).await.len(), 1);
-    assert_eq!(read(store, first.event.id).await, Some(first.event), "the first stays as it was");
+    assert_eq!(read(store, first.id).await, Some(first), "the first stays as it was");
 }
 
 async fn one_call_decides_in_its_order(store: &dyn Store) {
@@ -91,8 +99,7 @@ async fn one_call_decides_in_its_order(store: &dyn Store) {
             d.name = name.to_owned();
         })
     };
-    let stored_before = numbered(9, "sent");
-    append(store, &stored_before).await;
+    let stored_before = stored(store, &numbered(9, "sent")).await;
     let call = [
         numbered(3, "sent"),
         numbered(1, "sent"),
@@ -102,20 +109,39 @@ async fn one_call_decides_in_its_order(store: &dyn Store) {
         numbered(9, "sent"),
         numbered(9, "sent"),
     ];
-    let outcomes = store.append(call.to_vec()).await.unwrap();
-    let conflict = Appended::Conflict { id: call[1].event.id, fields: vec!["event_name"] };
-    assert!(matches!(outcomes[0], Appended::Stored(_)));
-    assert!(matches!(outcomes[1], Appended::Stored(_)));
-    assert_eq!(outcomes[2], Appended::Duplicate(call[0].event.id));
-    assert!(matches!(outcomes[3], Appended::Stored(_)));
-    assert_eq!(outcomes[4], conflict);
-    assert_eq!(outcomes[5..], vec![Appended::Duplicate(stored_before.event.id); 2]);
-    let places: Vec<Position> = outcomes
-        .iter()
-        .filter_map(|o| if let Appended::Stored(place) = o { Some(*place) } else { None })
-        .collect();
-    assert!(places.is_sorted_by(|a, b| a < b), "the log is in the order of the call");
+    let outcomes = store.append(call.to_vec()).await.unwrap().outcomes;
+    let id = |index: usize| match &outcomes[index] {
+        Appended::Stored(id) => *id,
+        other => panic!("{other:?}"),
+    };
+    assert!([id(0), id(1), id(3)].is_sorted_by(|a, b| a < b), "the log is in the order of the call");
+    assert_eq!(outcomes[2], Appended::Duplicate(id(0)));
+    assert_eq!(outcomes[4], Appended::Conflict { id: id(1), fields: vec!["event_name"] });
+    assert_eq!(outcomes[5..], vec![Appended::Duplicate(stored_before.id); 2]);
     assert_eq!(feed(store, 100).await.len(), 4);
+}
+
+async fn events_that_share_a_key_are_told_apart(store: &dyn Store) {
+    let colliding = |id: &str, name: &str, key: i64| {
+        let mut one = with(|d| {
+            d.event_id = Some(id.to_owned());
+            d.name = name.to_owned();
+        });
+        one.key = EventKey(key);
+        one
+    };
+    // The last number there is, the next one, and one that somebody else moved on to.
+    let (a, b, c) = (("a", i64::MAX), ("b", i64::MAX), ("c", i64::MIN));
+    let first = store.append(vec![colliding(a.0, "sent", a.1), colliding(b.0, "sent", b.1)]).await.unwrap();
+    let third = stored(store, &colliding(c.0, "sent", c.1)).await;
+    let ids: Vec<Appended> = first.outcomes;
+    let [Appended::Stored(id_a), Appended::Stored(id_b)] = ids[..] else { panic!("{ids:?}") };
+    for ((id, key), stored) in [(a, id_a), (b, id_b), (c, third.id)] {
+        assert_eq!(append(store, &colliding(id, "sent", key)).await, Appended::Duplicate(stored), "{id}");
+        let conflict = Appended::Conflict { id: stored, fields: vec!["event_name"] };
+        assert_eq!(append(store, &colliding(id, "opened", key)).await, conflict, "{id}");
+    }
+    assert_eq!(feed(store, 100).await.len(), 3);
 }
 
 async fn without_an_id_what_happened_decides(store: &dyn Store) {
@@ -126,9 +152,8 @@ async fn without_an_id_what_happened_decides(store: &dyn Store) {
             d.occurred_at = at;
         })
     };
-    let first = anonymous("opened", NOW);
-    append(store, &first).await;
-    assert_eq!(append(store, &anonymous("opened", NOW)).await, Appended::Duplicate(first.event.id));
+    let first = stored(store, &anonymous("opened", NOW)).await;
+    assert_eq!(append(store, &anonymous("opened", NOW)).await, Appended::Duplicate(first.id));
     assert!(matches!(append(store, &anonymous("opened", NOW.plus_millis(1))).await, Appended::Stored(_)));
     assert!(matches!(append(store, &anonymous("clicked", NOW)).await, Appended::Stored(_)));
     let other_message = with(|d| {
@@ -145,11 +170,12 @@ async fn tenants_are_kept_apart(store: &dyn Store) {
     let mut theirs = with(|_| ());
     theirs.event.tenant = other;
     theirs.key = event_draft(NOW).key(other);
-    append(store, &own).await;
-    assert!(matches!(append(store, &theirs).await, Appended::Stored(_)), "the same key is another's");
-    assert_eq!(read(store, theirs.event.id).await, None);
-    let activity = activity(store, own.event.recipient_id.as_deref().unwrap()).await;
-    assert_eq!(activity, std::slice::from_ref(&own.event));
+    let own = stored(store, &own).await;
+    // The same key is another's.
+    let theirs = stored(store, &theirs).await;
+    assert_eq!(read(store, theirs.id).await, None);
+    let activity = activity(store, own.recipient_id.as_deref().unwrap()).await;
+    assert_eq!(activity, std::slice::from_ref(&own));
     assert_eq!(feed(store, 100).await.len(), 1);
     let theirs_only = store.feed(other, Position::default(), 100).await.unwrap();
     assert_eq!(theirs_only.events.len(), 1);
@@ -164,15 +190,18 @@ async fn a_recipient_has_a_timeline(store: &dyn Store) {
         })
     };
     let call = [to("ada", 1), to("bob", 2), to("ada", 3), to("ada", 2)];
-    store.append(call.to_vec()).await.unwrap();
-    let expected = [&call[2], &call[3], &call[0]].map(|one| one.event.clone());
+    let mut events = Vec::new();
+    for one in &call {
+        events.push(stored(store, one).await);
+    }
+    let expected = [&events[2], &events[3], &events[0]].map(Event::clone);
     assert_eq!(activity(store, "ada").await, expected);
     assert_eq!(activity(store, "nobody").await, []);
 
     let newest_first = TimelineFilter { descending: true, ..TimelineFilter::default() };
     let page = PageRequest { limit: 2, after: None };
     let read = store.recipient_timeline(TenantId::DEFAULT, "ada", &newest_first, page).await.unwrap();
-    assert_eq!(read, [call[0].event.clone(), call[3].event.clone()]);
+    assert_eq!(read, [events[0].clone(), events[3].clone()]);
 }
 
 async fn a_message_has_reported_and_own_events(store: &dyn Store) {
@@ -211,10 +240,10 @@ async fn the_feed_skips_and_repeats_nothing(store: &dyn Store) {
         let mut one = with(|d| d.event_id = Some(format!("f-{number}")));
         if number % 5 == 3 {
             one.event.tenant = other;
+            append(store, &one).await;
         } else {
-            own.push(one.event.clone());
+            own.push(stored(store, &one).await);
         }
-        append(store, &one).await;
     }
     for limit in [1, 3, 7, 100] {
         let read = feed(store, limit).await;

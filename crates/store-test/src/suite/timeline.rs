@@ -6,7 +6,7 @@ use angaros_store::{PageRequest, Store, TimelineFilter};
 
 use super::checks;
 use crate::fixture::{NOW, deliver, elaborate, fail, notification, notification_id, notifications, retry};
-use crate::steps::{claim, claim_at_most, promote, put, settle_all, story, timeline};
+use crate::steps::{claim, claim_at_most, promote, put, settle_all, story, timeline, told};
 
 checks!(timeline:
     events_come_in_the_order_in_which_they_happened,
@@ -145,7 +145,7 @@ async fn messages_are_kept_apart(store: &dyn Store) {
     let all = notifications(NOW, 3);
     put(store, &all).await;
     for n in &all {
-        assert_eq!(timeline(store, n.id).await, [n.created_event()]);
+        assert_eq!(told(timeline(store, n.id).await), told(vec![n.created_event()]));
     }
 }
 

@@ -9,10 +9,11 @@ use angaros_domain::{
     BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
-    Appended, BatchView, Cancelled, Catalog, ClaimParams, ClaimedLease, EventLog, FeedPage, Idempotent,
-    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
-    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    StoreError, Submission, Submitted, TemplateStored, TimelineFilter,
+    AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
+    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
+    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
+    Submitted, TemplateStored, TimelineFilter,
 };
 use async_trait::async_trait;
 
@@ -73,7 +74,7 @@ impl Queue for Broken {
 
 #[async_trait]
 impl EventLog for Broken {
-    async fn append(&self, _: Vec<Reported>) -> Result<Vec<Appended>> {
+    async fn append(&self, _: Vec<Reported>) -> Result<AppendReport> {
         self.fail().await
     }
     async fn event(&self, _: TenantId, _: EventId) -> Result<Option<Event>> {
@@ -89,6 +90,26 @@ impl EventLog for Broken {
         self.fail().await
     }
     async fn feed(&self, _: TenantId, _: Position, _: usize) -> Result<FeedPage> {
+        self.fail().await
+    }
+}
+
+#[async_trait]
+impl Counts for Broken {
+    async fn campaign_page(
+        &self,
+        _: TenantId,
+        _: PageRequest<(Timestamp, String)>,
+    ) -> Result<Vec<CampaignCounts>> {
+        self.fail().await
+    }
+    async fn campaign(&self, _: TenantId, _: &str) -> Result<Option<CampaignSummary>> {
+        self.fail().await
+    }
+    async fn event_metrics(&self, _: TenantId, _: MetricsQuery) -> Result<EventMetrics> {
+        self.fail().await
+    }
+    async fn audit_day(&self, _: Timestamp) -> Result<Audit> {
         self.fail().await
     }
 }
