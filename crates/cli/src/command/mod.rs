@@ -1,10 +1,12 @@
 //! The commands: one file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage. What a command answers goes to standard output, everything else to
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. What a command answers goes to standard output, everything else to
 //! standard error, so that output can be piped.
 
 mod choice;
 mod doctor;
+mod import;
+mod interrupt;
 mod keys;
 mod migrate;
 mod seed;
@@ -49,6 +51,8 @@ enum Command {
     Send(send::Send),
     /// Fill a running service with believable notifications to addresses that nobody has
     Seed(seed::Seed),
+    /// Import events from a file of NDJSON, JSON or CSV
+    Import(import::Import),
     /// Make, list and revoke API keys
     Keys(keys::Keys),
     /// Bring the database's schema up or down
@@ -70,6 +74,7 @@ impl CommandLine {
                 Command::Serve(serve) => serve.run(&sources).await,
                 Command::Send(send) => send.run().await,
                 Command::Seed(seed) => seed.run().await,
+                Command::Import(import) => import.run().await,
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,
