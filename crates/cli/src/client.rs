@@ -98,6 +98,11 @@ impl Client {
         self.call(self.request(Method::GET, path)).await
     }
 
+    /// Gets JSON once, and says whether asking again may help.
+    pub(crate) async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Result<Attempt<T>> {
+        self.attempt(self.request(Method::GET, path)).await
+    }
+
     /// Posts the text of a JSON document once, and says whether asking again may help.
     pub(crate) async fn try_post<T: DeserializeOwned>(&self, path: &str, json: String) -> Result<Attempt<T>> {
         self.attempt(self.request(Method::POST, path).header(CONTENT_TYPE, "application/json").body(json))

@@ -3,8 +3,11 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. What a command answers goes to standard output, everything else to
 //! standard error, so that output can be piped.
 
+mod beside;
 mod choice;
 mod doctor;
+mod export;
+mod feed;
 mod import;
 mod interrupt;
 mod keys;
@@ -12,6 +15,7 @@ mod migrate;
 mod seed;
 mod send;
 mod serve;
+mod tail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +57,10 @@ enum Command {
     Seed(seed::Seed),
     /// Import events from a file of NDJSON, JSON or CSV
     Import(import::Import),
+    /// Write the log of events to a file that import reads
+    Export(export::Export),
+    /// Follow the log of events as it grows
+    Tail(tail::Tail),
     /// Make, list and revoke API keys
     Keys(keys::Keys),
     /// Bring the database's schema up or down
@@ -75,6 +83,8 @@ impl CommandLine {
                 Command::Send(send) => send.run().await,
                 Command::Seed(seed) => seed.run().await,
                 Command::Import(import) => import.run().await,
+                Command::Export(export) => export.run().await,
+                Command::Tail(tail) => tail.run().await,
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,

@@ -1,6 +1,5 @@
 //! How far an import has come, beside the file that is imported.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Identity;
 use super::tally::Tally;
+use crate::command::beside::beside;
 
 /// What the names of checkpoints end with.
 const SUFFIX: &str = ".import.json";
@@ -73,13 +73,6 @@ impl Checkpoint {
     fn name(&self) -> String {
         self.0.display().to_string()
     }
-}
-
-/// The path with something behind its name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ const METADATA: &str = "metadata";
 /// What the name of a column begins with whose cells are one member of the metadata.
 const MEMBER: &str = "metadata.";
 /// What stands between tags.
-pub(in crate::command) const TAG_SEPARATOR: char = ';';
+pub(crate) const TAG_SEPARATOR: char = ';';
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 
 use super::batch::Batch;
-use super::checkpoint::{Checkpoint, Progress, beside};
+use super::checkpoint::{Checkpoint, Progress};
 use super::rejects::{self, Rejects};
 use super::sending::Verdict;
 use super::source::{Identity, Source};
 use super::tally::{Status, Tally};
+use crate::command::beside::beside;
 
 /// What the name of the file of rejected rows ends with, unless it is named.
 const REJECTS_SUFFIX: &str = ".rejects.ndjson";
@@ -77,9 +78,9 @@ impl Ledger {
         self.checkpoint.as_ref().map_or(Ok(()), |(checkpoint, _)| checkpoint.remove())
     }
 
-    /// Whether the same command would go on where this one ends.
-    pub(super) fn can_resume(&self) -> bool {
-        self.checkpoint.is_some()
+    /// Whether there is a checkpoint for the same command to go on from.
+    pub(super) fn is_kept(&self) -> bool {
+        self.checkpoint.is_some() && self.tally.rows() > 0
     }
 
     /// Where rejected rows are, if there are any.

@@ -51,7 +51,6 @@ use crate::client::{Client, ClientArgs, Patience};
 ///
 /// Exit code 0 if every row is stored, 1 if some were rejected or it failed, 130 if it was interrupted.
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Import {
     /// A .ndjson, .json or .csv file, or - for standard input
     #[arg(value_name = "FILE")]
@@ -119,10 +118,10 @@ impl Import {
             println!("{}", summary.json());
         } else if is_complete {
             println!("{}", summary.text());
-        } else {
+        } else if tally.rows() > resumed_rows {
             eprintln!("{}", summary.text());
         }
-        if !is_complete && ledger.can_resume() {
+        if !is_complete && ledger.is_kept() {
             eprintln!("the same command goes on here");
         }
         Ok(match end? {
