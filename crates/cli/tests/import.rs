@@ -200,6 +200,30 @@ async fn a_killed_import_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn whatever_is_under_way_when_it_is_killed_every_format_goes_on() {
+    let launch = launch();
+    let service = launch.start().await;
+    let total = 8 * BATCH;
+    let array = format!("[{}]", lines(total).trim_end().replace('\n', ","));
+    let row = |n| format!("e-{n},seen,u,{n}\n");
+    let table: String =
+        ["event_id,type,user_id,timestamp\n".to_owned()].into_iter().chain((1..=total).map(row)).collect();
+    for (name, text) in [("a.json", array), ("a.csv", table)] {
+        file(&launch, name, text);
+        let gateway =
+            Gateway::start(&service.url, |number| if number <= 3 { Pass::Through } else { Pass::Held }).await;
+        let running = launch.spawn(&["import", name, "--in-flight", "3", "--url", &gateway.url]);
+        gateway.holds(1).await;
+        running.kill().await;
+        let (code, summary) = import(&launch, &service.url, &[name]).await;
+        let [created, duplicates, conflicts, invalid] = counts(&summary);
+        assert_eq!((code, created + duplicates, conflicts + invalid), (0, total, 0), "{name}: {summary}");
+        assert!(summary["resumed_rows"].as_u64() >= Some(BATCH), "{name}: {summary}");
+        assert_once_each(&service.api(), total).await;
+    }
+}
+
+#[tokio::test]
 async fn a_checkpoint_of_another_file_is_refused() {
     let launch = launch();
     let service = launch.start().await;

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use angaros_testkit::api::Api;
+use angaros_testkit::gateway::{Gateway, Pass};
 use angaros_testkit::launch::Launch;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -129,11 +130,12 @@ async fn it_ends_when_nobody_reads_it_any_more() {
 async fn a_service_that_starts_again_is_followed_further() {
     let launch = launch();
     let mut service = launch.start().await;
-    let port = service.url.rsplit(':').next().unwrap().to_owned();
-    let mut running = launch.spawn(&["tail", "--json", "--limit", "1", "--url", &service.url]);
+    let gateway = Gateway::start(&service.url, |_| Pass::Through).await;
+    let mut running = launch.spawn(&["tail", "--json", "--limit", "1", "--url", &gateway.url]);
     running.says("following the log").await;
     service.kill().await;
-    let service = launch.clone().listen(&format!("127.0.0.1:{port}")).start().await;
+    service.start_again().await;
+    gateway.service_moved(&service.url);
     post(&service.api(), "later", &json!({})).await;
     let ended = running.ended().await;
     assert!(ended.status.success(), "{ended:?}");

@@ -47,25 +47,17 @@ pub(crate) struct Sources {
     data_dir: Option<PathBuf>,
 }
 
+/// The commands. What each is for stands at its arguments, from where the help takes it.
 #[derive(Subcommand)]
 enum Command {
-    /// Run the service: API, workers and everything else in one process
     Serve(serve::Serve),
-    /// Send one notification through a running service
     Send(send::Send),
-    /// Fill a running service with believable notifications to addresses that nobody has
     Seed(seed::Seed),
-    /// Import events from a file of NDJSON, JSON or CSV
     Import(import::Import),
-    /// Write the log of events to a file that import reads
     Export(export::Export),
-    /// Follow the log of events as it grows
     Tail(tail::Tail),
-    /// Make, list and revoke API keys
     Keys(keys::Keys),
-    /// Bring the database's schema up or down
     Migrate(migrate::Migrate),
-    /// Check configuration and dependencies, and say what to do
     Doctor(doctor::Doctor),
 }
 

@@ -20,10 +20,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long to keep asking a service that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Follow the log of events: what was reported, and what the engine itself did.
+/// Follow the log of events as it grows: what was reported, and what the engine itself did.
 ///
 /// It begins with what is stored from now on, shows each event in one line (time, provider, name, recipient, message,
-/// channel), and goes on until Ctrl-C. At its end it says with which cursor to go on.
+/// channel), and goes on until Ctrl-C. At its end it says with which cursor to go on. Each filter may be given more than
+/// once: one of its values must fit.
 ///
 /// Example: angaros tail --provider shop --event-name purchase --json
 #[derive(Args)]

@@ -19,9 +19,9 @@ use super::feed::{Feed, Filter, LoggedEvent, PAGE_MAX, is_closed_pipe};
 use super::interrupt;
 use crate::client::{Client, ClientArgs, Patience};
 
-/// Write the events of a running service to a file, in the order in which they were stored.
+/// Export events to a file that import reads.
 ///
-/// What it writes `angaros import` can read: into another service, or to compare. Left out unless asked for: the engine's
+/// They come in the order in which they were stored, and go into another service as they are. Left out unless asked for: the engine's
 /// own events, because only an engine may write them, and what a service gives to an event when it stores it.
 ///
 /// Example: angaros export --format csv --from 2026-01-01T00:00:00Z --output january.csv

@@ -33,7 +33,7 @@ use self::tally::Summary;
 use super::interrupt;
 use crate::client::{Client, ClientArgs, Patience};
 
-/// Import events into a running service.
+/// Import events from a file of NDJSON, JSON or CSV.
 ///
 /// Each event is stored once for ever by its key, so nothing happens twice if rows are sent again: not when an answer is
 /// lost, and not when the whole file is imported once more.
@@ -83,7 +83,11 @@ impl Import {
         let client = Client::new(self.client.clone())?;
         let mut ledger = Ledger::open(&source, self.rejects.clone(), self.restart)?;
         let clock = Clock::system();
-        let stop = interrupt::token(|| eprintln!("stopping: waiting for the requests that are under way"))?;
+        let bar = bar(&source)?;
+        let above = bar.clone();
+        let stop = interrupt::token(move || {
+            above.suspend(|| eprintln!("stopping: waiting for the requests that are under way"));
+        })?;
         let patience = Patience::new(clock.clone(), Duration::from_secs(self.patience), stop.clone());
         let sending = Sending {
             client: &client,
@@ -96,7 +100,6 @@ impl Import {
         if resumed_rows > 0 {
             eprintln!("going on behind row {resumed_rows}; --restart begins anew");
         }
-        let bar = bar(&source)?;
         let watch = clock.stopwatch();
         let batches = batch::read(&source, resumed_rows)?;
         let end = sending.run(batches, &mut ledger, |batch, ledger| {
