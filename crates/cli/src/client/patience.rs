@@ -1,5 +1,6 @@
 //! Asking again, but not for ever.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use angaros_clock::Clock;
@@ -12,18 +13,28 @@ use super::Attempt;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long trouble lasts before people are told of it: what is busy for a moment is no news.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// How long to keep asking a service that does not answer, and what ends the asking early.
 pub(crate) struct Patience {
     clock: Clock,
     limit: Duration,
     stop: CancellationToken,
+    tell: Box<dyn Fn(String) + Send + Sync>,
+    is_told: AtomicBool,
 }
 
 impl Patience {
-    /// Asks for at most `limit` after the first failure, and until `stop`.
-    pub(crate) fn new(clock: Clock, limit: Duration, stop: CancellationToken) -> Patience {
-        Patience { clock, limit, stop }
+    /// Asks for at most `limit` after the first failure, and until `stop`. `tell` takes what people are told if that
+    /// lasts.
+    pub(crate) fn new(
+        clock: Clock,
+        limit: Duration,
+        stop: CancellationToken,
+        tell: impl Fn(String) + Send + Sync + 'static,
+    ) -> Patience {
+        Patience { clock, limit, stop, tell: Box::new(tell), is_told: AtomicBool::new(false) }
     }
 
     /// Asks until there is an answer; `None` if it is told to stop while there is none.
@@ -40,7 +51,10 @@ impl Patience {
         let mut pause = PAUSE_MIN;
         loop {
             let (after, why) = match attempt().await? {
-                Attempt::Answered(answer) => return Ok(Some(answer)),
+                Attempt::Answered(answer) => {
+                    self.is_told.store(false, Ordering::Relaxed);
+                    return Ok(Some(answer));
+                }
                 Attempt::Later { after, why } => (after, why),
             };
             // From half of the pause on, so that clients that failed together do not come back together.
@@ -48,6 +62,9 @@ impl Patience {
             let since = trouble.get_or_insert_with(|| self.clock.stopwatch()).elapsed();
             if since + wait > self.limit {
                 bail!("{why}\n  given up after {} s", since.as_secs());
+            }
+            if since >= SILENT && !self.is_told.swap(true, Ordering::Relaxed) {
+                (self.tell)(format!("{why}\n  asking again for up to {} s", self.limit.as_secs()));
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -66,7 +83,16 @@ mod tests {
     use super::*;
 
     fn patience(limit_seconds: u64, stop: &CancellationToken) -> Patience {
-        Patience::new(Clock::tokio(Timestamp::MIN), Duration::from_secs(limit_seconds), stop.clone())
+        telling(limit_seconds, stop, |_| ())
+    }
+
+    fn telling(
+        limit_seconds: u64,
+        stop: &CancellationToken,
+        tell: impl Fn(String) + Send + Sync + 'static,
+    ) -> Patience {
+        let clock = Clock::tokio(Timestamp::MIN);
+        Patience::new(clock, Duration::from_secs(limit_seconds), stop.clone(), tell)
     }
 
     /// Fails this often, then answers with how often it was asked.
@@ -94,6 +120,20 @@ mod tests {
         let error = patience(30, &CancellationToken::new()).ask(failing(usize::MAX, None)).await.unwrap_err();
         assert!(error.to_string().starts_with("busy\n  given up after "), "{error}");
         assert!((20..=30).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn people_are_told_once_of_what_lasts() {
+        let (told, heard) = std::sync::mpsc::channel();
+        let tell = move |text| drop(told.send(text));
+        let patience = telling(60, &CancellationToken::new(), tell);
+        patience.ask(failing(2, None)).await.unwrap();
+        assert!(heard.try_recv().is_err(), "it was over in a moment");
+        for _ in 0..2 {
+            patience.ask(failing(9, None)).await.unwrap();
+            assert_eq!(heard.try_recv().as_deref(), Ok("busy\n  asking again for up to 60 s"));
+            assert!(heard.try_recv().is_err());
+        }
     }
 
     #[tokio::test(start_paused = true)]

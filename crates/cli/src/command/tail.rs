@@ -54,7 +54,7 @@ impl Tail {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(self.client.clone())?;
         let stop = interrupt::token(|| ())?;
-        let patience = Patience::new(Clock::system(), PATIENCE, stop.clone());
+        let patience = Patience::new(Clock::system(), PATIENCE, stop.clone(), |text| eprintln!("{text}"));
         let mut feed = Feed::after(&client, &patience, self.after.clone());
         match self.follow(&mut feed, &stop).await {
             // Whoever reads has seen enough.

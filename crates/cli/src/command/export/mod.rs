@@ -57,13 +57,15 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(self.client.clone())?;
-        let clock = Clock::system();
         let stop = interrupt::token(|| ())?;
-        let patience = Patience::new(clock.clone(), Duration::from_secs(self.patience), stop.clone());
-        let mut feed = Feed::after(&client, &patience, None);
-        let mut output = Output::open(self.output.clone(), self.format, self.all_fields)?;
         let bar = ProgressBar::new_spinner();
         bar.set_style(ProgressStyle::with_template("{spinner} {human_pos} events {per_sec}")?);
+        let above = bar.clone();
+        let tell = move |text: String| above.suspend(|| eprintln!("{text}"));
+        let limit = Duration::from_secs(self.patience);
+        let patience = Patience::new(Clock::system(), limit, stop.clone(), tell);
+        let mut feed = Feed::after(&client, &patience, None);
+        let mut output = Output::open(self.output.clone(), self.format, self.all_fields)?;
         loop {
             let page = if stop.is_cancelled() { None } else { feed.page(PAGE_MAX).await? };
             let Some(events) = page else {

@@ -85,10 +85,12 @@ impl Import {
         let clock = Clock::system();
         let bar = bar(&source)?;
         let above = bar.clone();
+        let tell = move |text: String| above.suspend(|| eprintln!("{text}"));
+        let stopping = tell.clone();
         let stop = interrupt::token(move || {
-            above.suspend(|| eprintln!("stopping: waiting for the requests that are under way"));
+            stopping("stopping: waiting for the requests that are under way".into());
         })?;
-        let patience = Patience::new(clock.clone(), Duration::from_secs(self.patience), stop.clone());
+        let patience = Patience::new(clock.clone(), Duration::from_secs(self.patience), stop.clone(), tell);
         let sending = Sending {
             client: &client,
             patience: &patience,
