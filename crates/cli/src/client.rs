@@ -5,9 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+mod patience;
+
+pub(crate) use patience::Patience;
 
 /// Which service to call, and with which key.
 #[derive(Debug, Clone, Args)]
@@ -46,6 +52,20 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What came of asking once.
+#[derive(Debug)]
+pub(crate) enum Attempt<T> {
+    /// The answer.
+    Answered(T),
+    /// None now, but asking again may help.
+    Later {
+        /// How long the service wants to be left alone.
+        after: Option<Duration>,
+        /// What went wrong.
+        why: String,
+    },
+}
+
 /// A client of the service's API.
 pub(crate) struct Client {
     args: ClientArgs,
@@ -78,6 +98,39 @@ impl Client {
         self.call(self.request(Method::GET, path)).await
     }
 
+    /// Gets JSON once, and says whether asking again may help.
+    pub(crate) async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Result<Attempt<T>> {
+        self.attempt(self.request(Method::GET, path)).await
+    }
+
+    /// Posts the text of a JSON document once, and says whether asking again may help.
+    pub(crate) async fn try_post<T: DeserializeOwned>(&self, path: &str, json: String) -> Result<Attempt<T>> {
+        self.attempt(self.request(Method::POST, path).header(CONTENT_TYPE, "application/json").body(json))
+            .await
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<Attempt<T>> {
+        let lost = |error: reqwest::Error| {
+            let why = format!("{} does not answer: {:#}", self.args.url, anyhow::Error::from(error));
+            Attempt::Later { after: None, why }
+        };
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Ok(lost(error)),
+        };
+        let (status, after) = (response.status(), retry_after(response.headers()));
+        if status.is_success() {
+            return match response.bytes().await {
+                Ok(body) => serde_json::from_slice(&body)
+                    .map(Attempt::Answered)
+                    .context("the service's answer is not what was expected"),
+                Err(error) => Ok(lost(error)),
+            };
+        }
+        let why = refusal(response).await;
+        if is_passing(status) { Ok(Attempt::Later { after, why }) } else { bail!("{why}") }
+    }
+
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}/api/v1{path}", self.args.url));
         match &self.args.key {
@@ -94,6 +147,16 @@ impl Client {
         }
         response.json().await.context("the service's answer is no JSON")
     }
+}
+
+/// Whether a refusal is about the moment and not about the request.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) || status.is_server_error()
+}
+
+/// How long the service wants to be left alone. It says so in whole seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// What a problem document says, in a few lines.

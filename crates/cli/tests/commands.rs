@@ -128,6 +128,14 @@ async fn a_new_tenant_is_said_and_a_missing_key_too() {
 }
 
 #[tokio::test]
+async fn the_help_of_what_clients_do_shows_an_example() {
+    for command in ["send", "import", "export", "tail"] {
+        let help = stdout(&launch().run(&[command, "--help"]).await);
+        assert!(help.contains(&format!("Example: angaros {command} ")), "{help}");
+    }
+}
+
+#[tokio::test]
 async fn to_look_makes_no_database() {
     let launch = launch().set("server.listen", "127.0.0.1:0");
     let doctor = stdout(&launch.run(&["doctor"]).await);

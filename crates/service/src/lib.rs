@@ -10,6 +10,7 @@ mod delivery;
 mod error;
 mod ingest;
 mod keys;
+mod log_end;
 mod notify;
 mod paging;
 mod read;

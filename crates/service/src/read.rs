@@ -7,6 +7,7 @@ use angaros_store::{
     BatchView, NotificationFilter, PageRequest, Position, SentMessage, Stats, TimelineFilter,
 };
 
+use crate::log_end::log_end;
 use crate::paging::CursorKey;
 use crate::{Missing, Page, PageOf, Result, Service, ServiceError};
 
@@ -74,7 +75,7 @@ impl Service {
     /// The log in the order of appending, behind a cursor. There is always a cursor to go on with: a consumer that has
     /// reached the end keeps it and asks again. It never skips an event, however late its transaction commits.
     pub async fn feed(&self, tenant: TenantId, page: PageOf<'_>) -> Result<Page<Event>> {
-        let scope = format!("feed/{}", tenant.0);
+        let scope = feed_scope(tenant);
         let after = match page.cursor {
             Some(text) => Position::from_bytes(&cursor::decode(&scope, text)?).ok_or(InvalidCursor)?,
             None => Position::default(),
@@ -82,6 +83,12 @@ impl Service {
         let found = self.store.feed(tenant, after, page.limit).await?;
         let next_cursor = Some(cursor::encode(&scope, &found.next.to_bytes()));
         Ok(Page { items: found.events.into_iter().map(|(_, event)| event).collect(), next_cursor })
+    }
+
+    /// The cursor of the log's end as it is now: what is stored from here on lies behind it.
+    pub async fn feed_end(&self, tenant: TenantId) -> Result<String> {
+        let end = log_end(&*self.store, tenant).await?;
+        Ok(cursor::encode(&feed_scope(tenant), &end.to_bytes()))
     }
 
     /// Sent messages, newest first.
@@ -96,4 +103,9 @@ impl Service {
     pub async fn stats(&self, tenant: Option<TenantId>) -> Result<Stats> {
         Ok(self.store.stats(tenant, self.clock.now()).await?)
     }
+}
+
+/// What ties a cursor to a tenant's log.
+fn feed_scope(tenant: TenantId) -> String {
+    format!("feed/{}", tenant.0)
 }

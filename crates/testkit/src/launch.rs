@@ -11,6 +11,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::process::Angaros;
+use crate::running::Running;
 
 /// Names another binary than the one that was built with the tests, such as a release build to be measured: a path,
 /// relative to the workspace's root.
@@ -122,6 +123,11 @@ impl Launch {
     pub async fn run(&self, arguments: &[&str]) -> Output {
         let ended = timeout(RUN_MAX, self.command(arguments).output()).await;
         ended.unwrap_or_else(|_| panic!("{arguments:?} did not end within {RUN_MAX:?}")).unwrap()
+    }
+
+    /// Starts a command that runs until it is told to stop.
+    pub fn spawn(&self, arguments: &[&str]) -> Running {
+        Running::start(self, arguments)
     }
 
     /// The arguments that start the service.

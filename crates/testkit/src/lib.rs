@@ -8,9 +8,11 @@
 
 pub mod api;
 pub mod eventually;
+pub mod gateway;
 pub mod http_sink;
 pub mod launch;
 pub mod lock;
 pub mod mail_server;
 pub mod process;
 pub mod prometheus;
+pub mod running;

@@ -143,14 +143,14 @@ fn address(stdout: &str) -> Option<String> {
 }
 
 /// What a process writes, as far as it has come.
-struct Captured {
+pub(crate) struct Captured {
     text: Arc<Mutex<String>>,
     lines: watch::Receiver<usize>,
     reading: JoinHandle<()>,
 }
 
 impl Captured {
-    fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Captured {
+    pub(crate) fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Captured {
         let text = Arc::new(Mutex::new(String::new()));
         let (told, lines) = watch::channel(0);
         let writing = Arc::clone(&text);
@@ -166,12 +166,12 @@ impl Captured {
         Captured { text, lines, reading }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.text.lock().unwrap().clone()
     }
 
     /// Waits until `wanted` finds what it looks for; `None` if the stream ends without it.
-    async fn until<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(crate) async fn until<T>(&mut self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
         loop {
             self.lines.mark_unchanged();
             if let Some(found) = wanted(&self.text()) {
@@ -183,7 +183,7 @@ impl Captured {
         }
     }
 
-    async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         drop((&mut self.reading).await);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use angaros_domain::Timestamp;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Reads one of `names`. Whatever else is given, the error and the help list them.
@@ -10,6 +11,12 @@ where
     T: FromStr<Err: std::error::Error + Send + Sync> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// A point in time, as the API takes it.
+pub(super) fn point_in_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "must be RFC 3339, such as 2026-01-31T08:00:00Z, or epoch seconds".into())
 }
 
 /// What people call a key.

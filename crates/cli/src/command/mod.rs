@@ -1,15 +1,21 @@
 //! The commands: one file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage. What a command answers goes to standard output, everything else to
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. What a command answers goes to standard output, everything else to
 //! standard error, so that output can be piped.
 
+mod beside;
 mod choice;
 mod doctor;
+mod export;
+mod feed;
+mod import;
+mod interrupt;
 mod keys;
 mod migrate;
 mod seed;
 mod send;
 mod serve;
+mod tail;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,19 +47,17 @@ pub(crate) struct Sources {
     data_dir: Option<PathBuf>,
 }
 
+/// The commands. What each is for stands at its arguments, from where the help takes it.
 #[derive(Subcommand)]
 enum Command {
-    /// Run the service: API, workers and everything else in one process
     Serve(serve::Serve),
-    /// Send one notification through a running service
     Send(send::Send),
-    /// Fill a running service with believable notifications to addresses that nobody has
     Seed(seed::Seed),
-    /// Make, list and revoke API keys
+    Import(import::Import),
+    Export(export::Export),
+    Tail(tail::Tail),
     Keys(keys::Keys),
-    /// Bring the database's schema up or down
     Migrate(migrate::Migrate),
-    /// Check configuration and dependencies, and say what to do
     Doctor(doctor::Doctor),
 }
 
@@ -70,6 +74,9 @@ impl CommandLine {
                 Command::Serve(serve) => serve.run(&sources).await,
                 Command::Send(send) => send.run().await,
                 Command::Seed(seed) => seed.run().await,
+                Command::Import(import) => import.run().await,
+                Command::Export(export) => export.run().await,
+                Command::Tail(tail) => tail.run().await,
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,

@@ -45,6 +45,29 @@ async fn a_consumer_follows_the_log() {
 }
 
 #[tokio::test]
+async fn a_consumer_may_begin_at_the_end() {
+    let app = App::new();
+    let end = format!("{EVENTS}?after=end");
+    let empty = app.get(&end).await.is(200).text("/next_cursor");
+    for count in [1, 2, 6] {
+        let before = app.get(&end).await.is(200);
+        assert_eq!(before.json()["items"], json!([]));
+        let mut expected = Vec::new();
+        for _ in 0..count {
+            let event = event_with(json!({"event_id": format!("evt-{count}-{}", expected.len())}));
+            expected.push(app.post(EVENTS, &event).await.is(201).text("/id"));
+        }
+        let cursor = before.text("/next_cursor");
+        let page = app.get(&format!("{EVENTS}?after={cursor}")).await.is(200);
+        assert_eq!(ids(&page.json()), expected);
+        let end = app.get(&end).await.text("/next_cursor");
+        assert_eq!(page.text("/next_cursor"), end, "it is the cursor that a reader has at the end");
+    }
+    let all = app.get(&format!("{EVENTS}?after={empty}")).await.is(200);
+    assert_eq!(ids(&all.json()).len(), 9, "an empty log has an end too");
+}
+
+#[tokio::test]
 async fn foreign_cursors_and_parameters() {
     let app = App::new();
     stored(&app, &[1, 2, 3]).await;

@@ -19,7 +19,7 @@ pub enum Then {
 /// One answer, down to its bytes.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    pub(super) bytes: Arc<[u8]>,
+    pub(crate) bytes: Arc<[u8]>,
     pub(super) delay: Duration,
     pub(super) then: Then,
 }

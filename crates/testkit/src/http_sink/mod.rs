@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 pub use answer::{Answer, Then};
 pub use request::Recorded;
+pub(crate) use request::read;
 
 type Decide = Box<dyn Fn(&Recorded) -> Answer + Send + Sync>;
 
@@ -116,7 +117,7 @@ impl HttpSink {
 /// Serves one connection until either side has enough of it.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut stream = BufReader::new(stream);
-    while let Some(request) = request::read(&mut stream).await {
+    while let Some(request) = read(&mut stream).await {
         let scripted = shared.script.lock().unwrap().pop_front();
         let answer = scripted.unwrap_or_else(|| (shared.decide)(&request));
         // Before the answer, so that whoever has the answer finds the request.

@@ -35,7 +35,7 @@ impl Recorded {
 }
 
 /// Reads a request; `None` if the client left or speaks something else.
-pub(super) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Recorded> {
+pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Recorded> {
     let start = line(stream).await?;
     let mut words = start.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());

@@ -1,6 +1,7 @@
 //! `GET /events`.
 
-use angaros_service::ServiceError;
+use angaros_domain::event::Event;
+use angaros_service::{Page, ServiceError};
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,12 +14,16 @@ use crate::extract::Query;
 use crate::openapi::{Guarded, WithQuery, tag};
 use crate::pagination::Limit;
 
+/// Instead of a cursor: the log's end. Too short to be a cursor.
+const END: &str = "end";
+
 /// Where to go on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FeedQuery {
-    /// The `next_cursor` of the page before. Without it the log is read from its beginning.
+    /// The `next_cursor` of the page before. Without it the log is read from its beginning; `end` gives an empty page
+    /// whose cursor leads to what is stored from now on.
     #[param(nullable = false, min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     after: Option<String>,
     /// How many at most.
@@ -48,10 +53,18 @@ pub(crate) async fn list(
     auth: Authorized<CanRead>,
     Query(query): Query<FeedQuery>,
 ) -> Result<axum::Json<FeedBody>, Problem> {
+    if query.after.as_deref() == Some(END) {
+        let end = Page { items: Vec::new(), next_cursor: Some(app.service.feed_end(auth.tenant()).await?) };
+        return body(end);
+    }
     let page = query.limit.page(query.after.as_deref());
     let found = app.service.feed(auth.tenant(), page).await.map_err(|error| match error {
         ServiceError::InvalidCursor(fault) => Problem::foreign_cursor("after").because(fault.to_string()),
         error => error.into(),
     })?;
-    FeedBody::new(found).map(axum::Json).ok_or_else(|| Problem::internal("the log gave no cursor"))
+    body(found)
+}
+
+fn body(page: Page<Event>) -> Result<axum::Json<FeedBody>, Problem> {
+    FeedBody::new(page).map(axum::Json).ok_or_else(|| Problem::internal("the log gave no cursor"))
 }
