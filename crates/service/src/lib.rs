@@ -6,13 +6,16 @@
 
 mod coalescer;
 mod delivery;
+mod enqueue;
 mod error;
 mod ingest;
 mod keys;
 mod notify;
 mod paging;
+mod persist;
 mod read;
 mod redrive;
+mod room;
 mod submitter;
 mod templates;
 mod trace;
@@ -24,13 +27,14 @@ use angaros_clock::Clock;
 use angaros_coord::Coord;
 use angaros_domain::request::Rules;
 use angaros_domain::{Channel, TenantId, correlation::Correlation};
-use angaros_store::{Appended, Reported, Store, Submission, Submitted};
+use angaros_store::{Store, Submission, Submitted};
 
 pub use angaros_store::{
     Activity, BatchView, Claim, ClaimParams, ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion,
     RedriveFilter, RescueParams, SentMessage, Settled, Stats, StoreError, TimelineFilter, Transition,
 };
 pub use delivery::Finished;
+pub use enqueue::Queued;
 pub use error::{Missing, ServiceError};
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
@@ -40,6 +44,7 @@ pub use templates::TemplateDraft;
 pub use trace::TraceEntry;
 
 use coalescer::Coalescer;
+use ingest::Appender;
 use keys::KeyRing;
 
 /// What the service is told at its start.
@@ -75,7 +80,7 @@ pub struct Service {
     clock: Clock,
     settings: Settings,
     submitter: Coalescer<Submission, Submitted>,
-    appender: Coalescer<Vec<Reported>, Vec<Appended>>,
+    appender: Arc<Appender>,
     keys: KeyRing,
 }
 
