@@ -7,6 +7,7 @@
 pub mod api_key;
 pub mod attempt;
 pub mod batch;
+pub mod calendar;
 pub mod channel;
 pub mod correlation;
 pub mod cursor;
