@@ -48,6 +48,7 @@ metrics! {
     OLDEST_QUEUED_SECONDS = Gauge "angaros_oldest_queued_seconds": "How long the notification has been ready that waits longest in its lane.";
     COALESCED = Histogram "angaros_coalesced_items": "Requests that shared one transaction, by verb.";
     REFUSED = Counter "angaros_refused_total": "Requests refused because a bounded queue was full, by verb.";
+    QUEUED_EVENTS = Counter "angaros_queued_events_total": "Events that were acknowledged before they were stored, by outcome: created, duplicate, conflict or lost.";
     STORE_COMMITS = Counter "angaros_store_commits_total": "Committed write transactions.";
     STORE_COMMIT_SECONDS = Histogram "angaros_store_commit_duration_seconds": "Time of a write transaction, from begin to durable.";
     STORE_WAL_PAGES = Gauge "angaros_store_wal_pages": "Pages in the write-ahead log since its last restart.";

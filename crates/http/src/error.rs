@@ -36,6 +36,7 @@ struct Parts {
     errors: Vec<Fault>,
     current_status: Option<Status>,
     conflict: Option<(EventId, Vec<&'static str>)>,
+    accepted_count: Option<usize>,
     dependencies: Option<Vec<Dependency>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// For the log only.
@@ -51,6 +52,7 @@ impl Problem {
             errors: Vec::new(),
             current_status: None,
             conflict: None,
+            accepted_count: None,
             dependencies: None,
             headers: Vec::new(),
             cause: None,
@@ -126,6 +128,13 @@ impl Problem {
         self
     }
 
+    /// The same with how many events of a stream were queued before it.
+    #[must_use]
+    pub(crate) fn after_queueing(mut self, accepted_count: usize) -> Problem {
+        self.0.accepted_count = Some(accepted_count);
+        self
+    }
+
     /// An answer in time was not possible.
     pub(crate) fn timeout() -> Problem {
         Problem::new(problems::TIMEOUT, "The request was given up. It may still be carried out.")
@@ -134,8 +143,9 @@ impl Problem {
 
     /// The problem document, for one request. It is logged here, because this is how every problem ends.
     pub(crate) fn document<'a>(self, path: &'a str, correlation_id: &'a str) -> ProblemBody<'a> {
-        let Parts { kind, detail, errors, current_status, conflict, dependencies, headers: _, cause } =
-            *self.0;
+        let Parts {
+            kind, detail, errors, current_status, conflict, accepted_count, dependencies, cause, ..
+        } = *self.0;
         log(kind, cause.as_deref());
         let (stored_id, fields) = conflict.map(|(id, fields)| (Some(id), fields)).unwrap_or_default();
         ProblemBody {
@@ -149,6 +159,7 @@ impl Problem {
             current_status,
             stored_id,
             fields,
+            accepted_count,
             dependencies,
         }
     }

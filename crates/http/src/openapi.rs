@@ -204,7 +204,16 @@ pub fn document() -> Document {
 const CORRELATION: &str = "CorrelationId";
 
 /// Answers always have all of their keys, but for these, which have those that apply.
-const SPARSE: [&str; 6] = ["Problem", "Fault", "EventResult", "EventsReceipt", "LineResult", "CloudEvent"];
+const SPARSE: [&str; 8] = [
+    "Problem",
+    "Fault",
+    "EventResult",
+    "EventsReceipt",
+    "EventsQueued",
+    "RefusedEvent",
+    "LineResult",
+    "CloudEvent",
+];
 
 /// Says what holds for every operation and every answer.
 fn complete(document: &mut Document) {

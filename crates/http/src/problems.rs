@@ -46,7 +46,8 @@ problems! {
     INVALID_CURSOR = BAD_REQUEST "invalid-cursor" "The cursor does not belong to this list"
         "A cursor is good only for the list and the filters that it came with. Begin again without a cursor.";
     UNREADABLE_BODY = BAD_REQUEST "unreadable-body" "The body ended early"
-        "The connection broke before the whole body had come. Send the request again.";
+        "The connection broke before the whole body had come. Send the request again. Of a stream of events, as many \
+         as accepted_count says were queued before.";
     UNAUTHORIZED = UNAUTHORIZED "unauthorized" "A valid key is needed"
         "Send the key as X-API-Key or as Authorization: Bearer. Keys are made with `angaros keys create`.";
     FORBIDDEN = FORBIDDEN "forbidden" "The key may not do this"
@@ -56,7 +57,8 @@ problems! {
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method-not-allowed" "The path does not know this method"
         "The Allow header lists the methods that it knows.";
     REQUEST_TIMEOUT = REQUEST_TIMEOUT "request-timeout" "The body came too slowly"
-        "The whole body must arrive within the request time-out. Nothing was stored.";
+        "The whole body, or the next piece of a stream, must arrive within the request time-out. Nothing was stored \
+         but the events of a stream that came before; as many as accepted_count says were queued.";
     INVALID_TRANSITION = CONFLICT "invalid-transition" "The notification's status does not allow this"
         "The member current_status says where it stands. Only pending, queued and retrying notifications can be \
          cancelled; only failed ones can be retried.";
@@ -81,8 +83,8 @@ problems! {
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "The store can not be reached"
         "Try again after the time in Retry-After. With an Idempotency-Key that is always safe.";
     BUSY = SERVICE_UNAVAILABLE "busy" "Too much is waiting"
-        "More requests came than can be stored. Try again after the time in Retry-After; nothing of this one was \
-         stored.";
+        "More requests came than can be stored. Try again after the time in Retry-After. Nothing of this one was \
+         stored but the events of a stream that came before; as many as accepted_count says were queued.";
     TIMEOUT = SERVICE_UNAVAILABLE "timeout" "The answer took too long"
         "The request may still be carried out. Send it again with the same Idempotency-Key to learn its outcome.";
     NOT_READY = SERVICE_UNAVAILABLE "not-ready" "The service is not ready"

@@ -5,11 +5,13 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use angaros_domain::metric;
 use angaros_store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::room::{Room, Rooms};
 use crate::{Result, ServiceError};
 
 /// Transactions under way at once: while one is being flushed, the next is already with the store.
@@ -18,20 +20,29 @@ const IN_FLIGHT: usize = 2;
 /// An item that waits, the room that it takes in the queue, and where its outcome goes.
 struct Waiting<I, O> {
     item: I,
+    company: Company,
     answer: Answer<O>,
 }
 
 struct Answer<O> {
     outcome: oneshot::Sender<Result<O>>,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
+}
+
+/// With whom an item may share its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// With whoever waits.
+    Any,
+    /// With nobody, so that a failure is its own.
+    Nobody,
 }
 
 /// Gathers single items into calls of a batch verb.
 pub(crate) struct Coalescer<I, O> {
     verb: &'static str,
     weight: fn(&I) -> usize,
-    room_max: usize,
-    room: Arc<Semaphore>,
+    rooms: Rooms,
     queue: mpsc::UnboundedSender<Waiting<I, O>>,
 }
 
@@ -54,29 +65,45 @@ impl<I: Send + 'static, O: Send + 'static> Coalescer<I, O> {
     {
         // Bounded by the room that every item in it has taken.
         let (queue, waiting) = mpsc::unbounded_channel();
-        let room_max = limits.queue_max.min(Semaphore::MAX_PERMITS);
-        let (weight, room) = (limits.weight, Arc::new(Semaphore::new(room_max)));
+        let (weight, rooms) = (limits.weight, Rooms::new(limits.queue_max));
         tokio::spawn(gather(verb, limits, waiting, Arc::new(work)));
-        Coalescer { verb, weight, room_max, room, queue }
+        Coalescer { verb, weight, rooms, queue }
+    }
+
+    /// Takes room for an item. Refuses at once if too many wait.
+    pub(crate) fn room(&self, item: &I) -> Result<Room> {
+        self.rooms.take((self.weight)(item)).ok_or_else(|| {
+            metrics::counter!(metric::REFUSED, "verb" => self.verb).increment(1);
+            ServiceError::Busy
+        })
+    }
+
+    /// Waits for room for an item.
+    pub(crate) async fn room_patiently(&self, item: &I) -> Result<Room> {
+        self.rooms.wait((self.weight)(item)).await.ok_or(ServiceError::Busy)
     }
 
     /// Hands an item over and waits for its outcome. Refuses at once if too many wait.
     pub(crate) async fn run(&self, item: I) -> Result<O> {
-        // An item that is larger than the whole queue waits for an empty one.
-        let weight = (self.weight)(&item).clamp(1, self.room_max);
-        let Ok(room) =
-            Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(weight).unwrap_or(u32::MAX))
-        else {
-            metrics::counter!(metric::REFUSED, "verb" => self.verb).increment(1);
-            return Err(ServiceError::Busy);
-        };
+        let room = self.room(&item)?;
+        self.hand_over(item, room, Company::Any).await
+    }
+
+    /// Hands an item over that has its room, and waits for its outcome.
+    pub(crate) async fn hand_over(&self, item: I, room: Room, company: Company) -> Result<O> {
         let (sender, outcome) = oneshot::channel();
         let answer = Answer { outcome: sender, _room: room };
-        if self.queue.send(Waiting { item, answer }).is_err() {
+        if self.queue.send(Waiting { item, company, answer }).is_err() {
             return Err(ServiceError::Busy);
         }
         // The gatherer always answers; it can only vanish with the runtime.
         outcome.await.unwrap_or(Err(ServiceError::Busy))
+    }
+
+    /// Takes nothing more, and waits for at most `limit` until everything that was taken is stored. Answers how many
+    /// rows are not.
+    pub(crate) async fn close(&self, limit: Duration) -> usize {
+        self.rooms.close(limit).await
     }
 }
 
@@ -102,10 +129,12 @@ async fn gather<I, O, F, Fut>(
             return;
         };
         let mut weight = (limits.weight)(&first.item);
+        let mut alone = first.company == Company::Nobody;
         let mut batch = vec![first];
-        while let Ok(next) = waiting.try_recv() {
+        while !alone && let Ok(next) = waiting.try_recv() {
             weight += (limits.weight)(&next.item);
-            if weight > limits.batch_weight_max {
+            alone = next.company == Company::Nobody;
+            if alone || weight > limits.batch_weight_max {
                 held_over = Some(next);
                 break;
             }

@@ -54,6 +54,19 @@ pub enum ServiceError {
     Store(Arc<StoreError>),
 }
 
+impl ServiceError {
+    /// Whether the same may succeed later, without anybody having mended anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            ServiceError::Busy => true,
+            ServiceError::Store(error) => {
+                matches!(**error, StoreError::Unavailable(_) | StoreError::TooSlow | StoreError::Busy)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> ServiceError {
         match error {

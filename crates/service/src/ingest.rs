@@ -42,7 +42,7 @@ impl Service {
     pub async fn record(&self, caller: &Caller, draft: EventDraft) -> Result<(Ingested, Event)> {
         let reported = self.reported(caller, draft, self.clock.now());
         let event = reported.event.clone();
-        match self.append(vec![reported]).await?.pop().ok_or(ServiceError::Busy)? {
+        match self.append(Arc::new(vec![reported])).await?.pop().ok_or(ServiceError::Busy)? {
             created @ Ingested::Created(id) => Ok((created, Event { id, ..event })),
             duplicate @ Ingested::Duplicate(id) => Ok((duplicate, self.event(caller.tenant, id).await?)),
             conflict @ Ingested::Conflict { id, .. } => Ok((conflict, self.event(caller.tenant, id).await?)),
@@ -52,8 +52,13 @@ impl Service {
     /// Stores reported events in which [`Service::event_faults`] found nothing, in one transaction. Outcomes are in
     /// order, and decided before they are answered: of many that report the same at once, one is told that it is new.
     pub async fn ingest(&self, caller: &Caller, drafts: Vec<EventDraft>) -> Result<Vec<Ingested>> {
+        self.append(self.to_append(caller, drafts)).await
+    }
+
+    /// Reported events as they are to be stored, received now.
+    pub(crate) fn to_append(&self, caller: &Caller, drafts: Vec<EventDraft>) -> Arc<Vec<Reported>> {
         let now = self.clock.now();
-        self.append(drafts.into_iter().map(|draft| self.reported(caller, draft, now)).collect()).await
+        Arc::new(drafts.into_iter().map(|draft| self.reported(caller, draft, now)).collect())
     }
 
     fn reported(&self, caller: &Caller, draft: EventDraft, now: Timestamp) -> Reported {
@@ -63,7 +68,7 @@ impl Service {
         Reported { event, key }
     }
 
-    async fn append(&self, reported: Vec<Reported>) -> Result<Vec<Ingested>> {
+    async fn append(&self, reported: Arc<Vec<Reported>>) -> Result<Vec<Ingested>> {
         Ok(self.appender.run(reported).await?.into_iter().map(Ingested::from).collect())
     }
 }
@@ -78,21 +83,26 @@ impl From<Appended> for Ingested {
     }
 }
 
-/// Gathers the events of many requests into commits, and tells of the notifications that they change.
+/// Gathers the events of many requests into commits. Whoever has to be able to hand them over again shares them.
+pub(crate) type Appender = Coalescer<Arc<Vec<Reported>>, Vec<Appended>>;
+
+/// Starts an appender. It tells of the notifications that events change.
 pub(crate) fn appender(
     store: Arc<dyn Store>,
     coord: Arc<TransitionCoord>,
     queue_max: usize,
-) -> Coalescer<Vec<Reported>, Vec<Appended>> {
-    let limits = Limits { queue_max, batch_weight_max: COMMIT_ROWS_MAX, weight: Vec::len };
-    Coalescer::start("append", limits, move |requests: Vec<Vec<Reported>>| {
+) -> Arc<Appender> {
+    let limits =
+        Limits { queue_max, batch_weight_max: COMMIT_ROWS_MAX, weight: |events: &Arc<Vec<_>>| events.len() };
+    Arc::new(Coalescer::start("append", limits, move |requests: Vec<Arc<Vec<Reported>>>| {
         let (store, coord) = (Arc::clone(&store), Arc::clone(&coord));
         async move {
-            let sizes: Vec<usize> = requests.iter().map(Vec::len).collect();
-            let report = store.append(requests.into_iter().flatten().collect()).await?;
+            let sizes: Vec<usize> = requests.iter().map(|events| events.len()).collect();
+            let events = requests.into_iter().flat_map(Arc::unwrap_or_clone).collect();
+            let report = store.append(events).await?;
             announce(&*coord, report.transitions);
             let mut outcomes = report.outcomes.into_iter();
             Ok(sizes.into_iter().map(|size| outcomes.by_ref().take(size).collect()).collect())
         }
-    })
+    }))
 }

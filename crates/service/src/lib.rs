@@ -7,14 +7,17 @@
 mod campaigns;
 mod coalescer;
 mod delivery;
+mod enqueue;
 mod error;
 mod ingest;
 mod keys;
 mod log_end;
 mod notify;
 mod paging;
+mod persist;
 mod read;
 mod redrive;
+mod room;
 mod submitter;
 mod templates;
 mod trace;
@@ -26,7 +29,7 @@ use angaros_clock::Clock;
 use angaros_coord::Coord;
 use angaros_domain::request::Rules;
 use angaros_domain::{Channel, TenantId, correlation::Correlation};
-use angaros_store::{Appended, Reported, Store, Submission, Submitted};
+use angaros_store::{Store, Submission, Submitted};
 
 pub use angaros_store::{
     Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, LaneDepth,
@@ -35,6 +38,7 @@ pub use angaros_store::{
 };
 pub use campaigns::Campaign;
 pub use delivery::Finished;
+pub use enqueue::Queued;
 pub use error::{Missing, ServiceError};
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
@@ -44,6 +48,7 @@ pub use templates::TemplateDraft;
 pub use trace::TraceEntry;
 
 use coalescer::Coalescer;
+use ingest::Appender;
 use keys::KeyRing;
 
 /// What the service is told at its start.
@@ -79,7 +84,7 @@ pub struct Service {
     clock: Clock,
     settings: Settings,
     submitter: Coalescer<Submission, Submitted>,
-    appender: Coalescer<Vec<Reported>, Vec<Appended>>,
+    appender: Arc<Appender>,
     keys: KeyRing,
 }
 

@@ -23,7 +23,7 @@ use crate::wiring;
 /// Run the service: API, workers and everything else in one process.
 ///
 /// Needs no arguments: data lies in ./angaros-data, the API answers on http://127.0.0.1:8080. Ctrl-C or SIGTERM stops
-/// it gracefully; a second one stops it at once, and loses nothing either.
+/// it gracefully; a second one stops it at once, and loses nothing either but events that asked not to wait.
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Listen on this address and port; port 0 takes a free one
@@ -54,10 +54,8 @@ impl Serve {
         let engine = Engine::start(Arc::clone(&service), registry, wiring::engine(config, &clock)).await?;
         let upkeep = tokio::spawn(telemetry::upkeep(Arc::clone(&service), metrics, stopping.clone()));
         let router = angaros_http::router(Arc::clone(&service), api);
-        let server = Server {
-            shutdown_timeout: Duration::from_secs(config.delivery.shutdown_seconds),
-            ..Server::default()
-        };
+        let shutdown = Duration::from_secs(config.delivery.shutdown_seconds);
+        let server = Server { shutdown_timeout: shutdown, ..Server::default() };
         let serving = tokio::spawn(angaros_http::serve(listener, router, server, stopping.clone()));
         let asks_key = config.security.require_keys || service.access(None).await? != Access::Open;
         greet(&loaded, address, asks_key);
@@ -69,6 +67,11 @@ impl Serve {
         stopping.cancel();
         // Both have the same time: what is in flight on either side may finish.
         let (served, ()) = tokio::join!(serving, engine.shutdown());
+        // No request is under way any more: what waits to be stored now is all there is.
+        let lost = service.drain(shutdown).await;
+        if lost > 0 {
+            tracing::error!(events = lost, "acknowledged with respond-async, but not stored in time: lost");
+        }
         let cut = served.context("the server failed")?;
         if cut > 0 {
             tracing::warn!(connections = cut, "connections did not finish in time and were cut");
@@ -177,7 +180,9 @@ async fn stop_signal(stopping: &CancellationToken) -> Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::warn!("stopped at once; what was in flight is taken back at the next start");
+        tracing::warn!(
+            "stopped at once; what was in flight is taken back at the next start, events that waited to be stored are lost"
+        );
         std::process::exit(130);
     });
     Ok(())

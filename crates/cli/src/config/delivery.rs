@@ -24,7 +24,7 @@ pub(crate) struct DeliveryConfig {
     /// How long a worker owns what it claimed without a sign of life, in seconds: 5 to 3600. A send has to be over
     /// before that.
     pub(crate) lease_seconds: u64,
-    /// How long a stop waits for sends in flight, in seconds: 0 to 3600.
+    /// How long a stop waits for sends in flight, and then for events that wait to be stored, in seconds: 0 to 3600.
     pub(crate) shutdown_seconds: u64,
     /// `[delivery.retry]`.
     pub(crate) retry: RetryConfig,

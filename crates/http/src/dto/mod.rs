@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod notification;
 pub(crate) mod problem;
+pub(crate) mod queued;
 pub(crate) mod redrive;
 pub(crate) mod report;
 pub(crate) mod schema;

@@ -46,6 +46,10 @@ pub(crate) struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     pub(crate) fields: Vec<&'static str>,
+    /// How many events of a stream were queued before it ended early. They stay, and sending all of them again is safe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) accepted_count: Option<usize>,
     /// What the service needs and whether it has it, if it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -11,6 +11,7 @@ mod media;
 mod members;
 mod name;
 mod path;
+mod prefer;
 mod query;
 mod strict;
 
@@ -21,5 +22,6 @@ pub(crate) use media::{Media, NDJSON, unsupported};
 pub(crate) use members::Members;
 pub(crate) use name::Name;
 pub(crate) use path::Id;
+pub(crate) use prefer::{Acknowledge, PREFERENCE_APPLIED, PreferHeader, RESPOND_ASYNC};
 pub(crate) use query::{Query, Time, no_parameters};
 pub(crate) use strict::{Object, StrictMap};

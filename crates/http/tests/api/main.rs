@@ -14,6 +14,7 @@ mod correlation;
 mod docs;
 mod dropin;
 mod events;
+mod events_async;
 mod events_bulk;
 mod events_stream;
 mod failures;

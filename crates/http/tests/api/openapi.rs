@@ -9,7 +9,16 @@ use serde_json::Value;
 use crate::support::{App, header_map, request};
 
 /// Answers with keys that are there only if they apply.
-const SPARSE: [&str; 6] = ["Problem", "Fault", "EventResult", "EventsReceipt", "LineResult", "CloudEvent"];
+const SPARSE: [&str; 8] = [
+    "Problem",
+    "Fault",
+    "EventResult",
+    "EventsReceipt",
+    "EventsQueued",
+    "RefusedEvent",
+    "LineResult",
+    "CloudEvent",
+];
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 fn document() -> Value {

@@ -9,12 +9,15 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::intake::{Form, Taken};
-use super::stream;
+use super::{queue, stream};
 use crate::auth::{Authorized, CanIngest};
 use crate::dto::cloud_event::CloudEvent;
+use crate::dto::queued::EventsQueued;
 use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, LineResult, Verdict};
 use crate::error::Problem;
-use crate::extract::{Media, Members, Object, Query, Unreadable, body, read, unsupported};
+use crate::extract::{
+    Acknowledge, Media, Members, Object, PreferHeader, Query, Unreadable, body, read, unsupported,
+};
 use crate::openapi::{Guarded, WithBodyAndQuery, tag};
 use crate::{AppState, problems};
 
@@ -51,8 +54,11 @@ enum Partial {
                    stored, and the faults point at the events, such as `#/events/3/occurred_at`, or \
                    `#/3/occurred_at` in a bare array; with `partial=true` the valid ones are stored and the others \
                    are reported in their places. Lines are read, stored and answered while more come, without a \
-                   limit to their number, each by itself: read the answer while you write. Needs the scope `ingest`.",
-    params(BulkQuery),
+                   limit to their number, each by itself: read the answer while you write. With `Prefer: respond-async` \
+                   the answer is 202 as soon as all of them are checked and wait to be stored. That is the one \
+                   acknowledgement which is not durable yet: a crash within the next moments loses the events, and \
+                   conflicts are only counted. An orderly stop stores everything first. Needs the scope `ingest`.",
+    params(BulkQuery, PreferHeader),
     request_body(
         description = "The events; as `application/x-ndjson` any number of them, one a line.",
         content((EventsInput = "application/json", examples(
@@ -83,6 +89,10 @@ enum Partial {
             (EventsReceipt = "application/json"),
             (LineResult = "application/x-ndjson")
         )),
+        (status = 202, description = "With `Prefer: respond-async`: the valid events, as many as `accepted_count` \
+            says, wait to be stored. They are not on disk yet.", body = EventsQueued, headers(
+            ("Preference-Applied" = String, description = "`respond-async`.")
+        )),
         Guarded, WithBodyAndQuery
     )
 )]
@@ -90,11 +100,15 @@ pub(crate) async fn create(
     State(app): State<AppState>,
     auth: Authorized<CanIngest>,
     Query(query): Query<BulkQuery>,
+    acknowledge: Acknowledge,
     request: Request,
 ) -> Result<Response, Problem> {
     let form = match Media::of(request.headers())? {
         Media::Json => Form::Plain,
         Media::CloudEvents => Form::Cloud,
+        Media::Lines if acknowledge == Acknowledge::Queued => {
+            return queue::lines(&app, &auth.caller, request).await;
+        }
         Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
         Media::CloudEvent => {
             return Err(unsupported(
@@ -115,6 +129,9 @@ pub(crate) async fn create(
     let partial = query.partial == Partial::True;
     if !partial {
         refuse_faulty(place, &taken)?;
+    }
+    if acknowledge == Acknowledge::Queued {
+        return queue::many(&app.service, &auth.caller, taken, partial);
     }
     let verdicts = store(&app.service, &auth.caller, taken).await?;
     Ok(axum::Json(EventsReceipt::new(verdicts, partial)).into_response())

@@ -6,14 +6,15 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::intake::Form;
-use super::stream;
+use super::{queue, stream};
 use crate::AppState;
 use crate::auth::{Authorized, CanIngest};
 use crate::dto::cloud_event::CloudEvent;
 use crate::dto::event::EventBody;
+use crate::dto::queued::EventOrEventsQueued;
 use crate::dto::report::{EventRequest, LineResult};
 use crate::error::Problem;
-use crate::extract::{Media, body, unsupported};
+use crate::extract::{Acknowledge, Media, PreferHeader, body, unsupported};
 use crate::idempotency::located;
 use crate::openapi::{Guarded, OtherEvent, WithBody, tag};
 use crate::routes::BASE;
@@ -29,7 +30,11 @@ use crate::routes::BASE;
                    answers 200 with what was stored the first time, and sending something else under the same key \
                    answers 409 with the fields that differ, however much later. Once this is answered with 201 or \
                    200 the event is on disk. Lines are read, stored and answered while more come, without a limit \
-                   to their number: read the answer while you write. Needs the scope `ingest`.",
+                   to their number: read the answer while you write. With `Prefer: respond-async` the answer is 202 as \
+                   soon as the event is checked and waits to be stored, or all lines are. That is the one \
+                   acknowledgement which is not durable yet: a crash within the next moments loses the event, and a \
+                   conflict is only counted. An orderly stop stores everything first. Needs the scope `ingest`.",
+    params(PreferHeader),
     request_body(
         description = "The event; as `application/x-ndjson` any number of events, one a line.",
         content((EventRequest = "application/json", examples(
@@ -76,17 +81,25 @@ use crate::routes::BASE;
             (EventBody = "application/json"),
             (LineResult = "application/x-ndjson")
         )),
+        (status = 202, description = "With `Prefer: respond-async`: it is valid and waits to be stored, or the valid \
+            lines do. It is not on disk yet.", body = EventOrEventsQueued, headers(
+            ("Preference-Applied" = String, description = "`respond-async`.")
+        )),
         Guarded, WithBody, OtherEvent
     )
 )]
 pub(crate) async fn create(
     State(app): State<AppState>,
     auth: Authorized<CanIngest>,
+    acknowledge: Acknowledge,
     request: Request,
 ) -> Result<Response, Problem> {
     let form = match Media::of(request.headers())? {
         Media::Json => Form::Plain,
         Media::CloudEvent => Form::Cloud,
+        Media::Lines if acknowledge == Acknowledge::Queued => {
+            return queue::lines(&app, &auth.caller, request).await;
+        }
         Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
         Media::CloudEvents => {
             return Err(unsupported(
@@ -96,6 +109,9 @@ pub(crate) async fn create(
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
     let draft = form.take(&app.service, &bytes)?;
+    if acknowledge == Acknowledge::Queued {
+        return queue::one(&app.service, &auth.caller, draft);
+    }
     let (ingested, event) = app.service.record(&auth.caller, draft).await?;
     let (status, replayed) = match ingested {
         Ingested::Created(_) => (StatusCode::CREATED, false),

@@ -5,4 +5,6 @@ pub(crate) mod create;
 pub(crate) mod get;
 mod intake;
 pub(crate) mod list;
+mod queue;
+mod rows;
 mod stream;

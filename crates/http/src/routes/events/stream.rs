@@ -7,7 +7,6 @@
 use std::future::{Future, ready};
 use std::io;
 
-use angaros_domain::Violation;
 use angaros_service::{Caller, ServiceError};
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Request};
@@ -15,32 +14,22 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesOrdered};
 use http::header::CONTENT_TYPE;
-use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, sleep, timeout};
 use tracing::{Instrument, Span};
 
 use super::bulk;
-use super::intake::{Form, Taken};
+use super::intake::Taken;
+use super::rows::{Row, Rows, next_piece};
+use crate::AppState;
 use crate::dto::report::{LineResult, Verdict};
 use crate::error::Problem;
-use crate::extract::{Line, Lines, NDJSON, body};
-use crate::{AppState, problems};
+use crate::extract::{NDJSON, body};
 
-/// Lines that are stored together.
-const CHUNK_LINES_MAX: usize = 500;
 /// Chunks that are being stored while the next one is read.
 const CHUNKS_IN_FLIGHT: usize = 2;
-/// The longest line, in bytes, whatever the limit of whole bodies is.
-const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// The pause before a full queue is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-
-/// A line that was read, and its number from 1.
-struct Row {
-    line: usize,
-    taken: Taken,
-}
 
 /// Why a stream ends before its end: the first line that has no answer, and the reason.
 type Broken = (usize, Problem);
@@ -53,8 +42,8 @@ pub(super) fn answer(app: AppState, caller: Caller, request: Request) -> Respons
     let (parts, body) = request.into_parts();
     let path = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri).path();
     let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
-    let lines = Lines::new(LINE_BYTES_MAX.min(app.api.body_bytes_max / 10));
-    let intake = Intake { app, caller, path: path.to_owned(), lines, read: 0, sender };
+    let rows = Rows::new(&app);
+    let intake = Intake { app, caller, path: path.to_owned(), rows, sender };
     tokio::spawn(intake.run(body).instrument(Span::current()));
     let rows = stream::unfold(receiver, |mut receiver| async move {
         match receiver.recv().await {
@@ -70,9 +59,7 @@ struct Intake {
     app: AppState,
     caller: Caller,
     path: String,
-    lines: Lines,
-    /// How many lines were read.
-    read: usize,
+    rows: Rows,
     /// Takes rows of the answer; `None` is its proper end.
     sender: mpsc::Sender<Option<Bytes>>,
 }
@@ -102,8 +89,8 @@ impl Intake {
         let mut broken = None;
         let mut ended = false;
         loop {
-            self.fill(&mut chunk);
-            let full = chunk.len() >= CHUNK_LINES_MAX;
+            self.rows.fill(&mut chunk);
+            let full = chunk.len() >= Rows::CHUNK_MAX;
             // A chunk that is not full waits for more only as long as something else is being stored.
             let due = !chunk.is_empty() && (full || ended) && storing.len() < CHUNKS_IN_FLIGHT;
             if due {
@@ -118,41 +105,20 @@ impl Intake {
                     Err(failed) => return Ok(Some(failed)),
                 },
                 piece = next_piece(body, limit), if !full && !ended => match piece {
-                    Ok(Some(piece)) => self.lines.push(piece),
+                    Ok(Some(piece)) => self.rows.push(piece),
                     Ok(None) => {
                         ended = true;
-                        let last = self.lines.last();
-                        chunk.extend(last.and_then(|line| self.row(line)));
+                        chunk.extend(self.rows.last());
                     }
                     Err(problem) => {
                         ended = true;
-                        broken = Some((self.read + 1, problem));
+                        broken = Some((self.rows.next_line(), problem));
                     }
                 },
                 () = ready(()), if idle => storing.push_back(self.store(std::mem::take(&mut chunk))),
                 else => return Ok(broken),
             }
         }
-    }
-
-    /// Takes complete lines until the chunk is full.
-    fn fill(&mut self, chunk: &mut Vec<Row>) {
-        while chunk.len() < CHUNK_LINES_MAX
-            && let Some(line) = self.lines.next()
-        {
-            chunk.extend(self.row(line));
-        }
-    }
-
-    /// Counts a line and reads it; blank ones have no answer.
-    fn row(&mut self, line: Line) -> Option<Row> {
-        self.read += 1;
-        let taken = match line {
-            Line::Text(text) if text.trim_ascii().is_empty() => return None,
-            Line::Text(text) => Form::Plain.take(&self.app.service, &text).map_err(Vec::from),
-            Line::TooLong => Err(vec![Violation::new("#", "is too long for a line")]),
-        };
-        Some(Row { line: self.read, taken })
     }
 
     /// Stores the valid lines of a chunk, and answers all of them.
@@ -200,28 +166,6 @@ async fn patiently(app: &AppState, caller: &Caller, taken: Vec<Taken>) -> Result
             }
             Ok(outcome) => return Ok(outcome?),
             Err(_) => return Err(Problem::timeout()),
-        }
-    }
-}
-
-/// The next piece of the body; `None` at its end.
-async fn next_piece(body: &mut Body, limit: Duration) -> Result<Option<Bytes>, Problem> {
-    loop {
-        match timeout(limit, body.frame()).await {
-            Ok(None) => return Ok(None),
-            // Trailers are no part of the events.
-            Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(piece) => return Ok(Some(piece)),
-                Err(_) => continue,
-            },
-            Ok(Some(Err(error))) => {
-                let detail = "The connection ended before the body was complete.";
-                return Err(Problem::new(problems::UNREADABLE_BODY, detail).because(error.to_string()));
-            }
-            Err(_) => {
-                let detail = format!("Nothing came for {} seconds.", limit.as_secs_f32());
-                return Err(Problem::new(problems::REQUEST_TIMEOUT, detail));
-            }
         }
     }
 }

@@ -31,6 +31,9 @@ pub(crate) use answer::Answer;
 /// Bodies may be this large in tests.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// So many rows may wait for a commit in tests.
+pub(crate) const QUEUE_MAX: usize = 100;
+
 /// A service, and the store and router around it.
 pub(crate) struct App {
     pub(crate) router: Router,
@@ -59,12 +62,17 @@ impl App {
 
     /// A service over a store of choice, with settings of choice.
     pub(crate) fn with(store: impl Store, api: Api) -> App {
+        App::with_queue(store, api, QUEUE_MAX)
+    }
+
+    /// The same, with room of choice for what waits for a commit.
+    pub(crate) fn with_queue(store: impl Store, api: Api, queue_max: usize) -> App {
         let clock = Clock::tokio(NOW);
         let store: Arc<dyn Store> = Arc::new(store);
         let settings = Settings {
             rules: Rules { clock_skew_seconds: 300, outbound: OutboundPolicy::default() },
             max_attempts: [5; 4],
-            queue_max: 100,
+            queue_max,
         };
         let coord = Arc::new(LocalCoord::new());
         let service = Service::start(Arc::clone(&store), coord, clock.clone(), settings);

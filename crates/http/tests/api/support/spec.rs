@@ -47,33 +47,38 @@ pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
                 content.get(actual).unwrap_or_else(|| panic!("{method} {path} documents no {actual}"));
             if actual == "application/x-ndjson" {
                 for line in answer.lines() {
-                    conforms(&line, &media["schema"], &format!("{method} {path} {status}"));
+                    holds(&line, &media["schema"], &format!("{method} {path} {status}"));
                 }
             } else if actual.ends_with("json") && media["schema"].is_object() {
-                conforms(&answer.json(), &media["schema"], &format!("{method} {path} {status}"));
+                holds(&answer.json(), &media["schema"], &format!("{method} {path} {status}"));
             }
         }
     }
 }
 
-/// As much of JSON Schema as the document uses.
 #[track_caller]
-fn conforms(value: &Value, schema: &Value, place: &str) {
+fn holds(value: &Value, schema: &Value, place: &str) {
+    if let Err(fault) = conforms(value, schema, place) {
+        panic!("{fault}");
+    }
+}
+
+/// As much of JSON Schema as the document uses.
+fn conforms(value: &Value, schema: &Value, place: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = SPEC.pointer(reference.trim_start_matches('#'));
         return conforms(value, target.unwrap_or_else(|| panic!("{reference} leads nowhere")), place);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
-        if value.is_null() && choices.iter().any(|choice| choice["type"] == "null") {
-            return;
-        }
-        let choice = choices.iter().find(|choice| choice["type"] != "null").unwrap();
-        return conforms(value, choice, place);
+        let refused: Vec<String> =
+            choices.iter().filter_map(|choice| conforms(value, choice, place).err()).collect();
+        let fitting = choices.len() - refused.len();
+        return require(fitting == 1, || format!("{place}: {fitting} choices fit; {}", refused.join("; ")));
     }
     let kinds: Vec<&str> = match &schema["type"] {
         Value::String(kind) => vec![kind],
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
-        _ => return,
+        _ => return Ok(()),
     };
     let kind = match value {
         Value::Null => "null",
@@ -85,30 +90,35 @@ fn conforms(value: &Value, schema: &Value, place: &str) {
         Value::Object(_) => "object",
     };
     let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
-    assert!(fits, "{place}: {value} is not {kinds:?}");
+    require(fits, || format!("{place}: {value} is not {kinds:?}"))?;
     if let Some(names) = schema["enum"].as_array().filter(|_| !value.is_null()) {
-        assert!(names.contains(value), "{place}: {value} is not one of {names:?}");
+        require(names.contains(value), || format!("{place}: {value} is not one of {names:?}"))?;
     }
     match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                conforms(item, &schema["items"], &format!("{place}/{index}"));
-            }
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| conforms(item, &schema["items"], &format!("{place}/{index}"))),
         Value::Object(map) => {
             for required in schema["required"].as_array().into_iter().flatten() {
-                assert!(map.contains_key(required.as_str().unwrap()), "{place}: {required} is missing");
+                let given = map.contains_key(required.as_str().unwrap());
+                require(given, || format!("{place}: {required} is missing"))?;
             }
             for (key, item) in map {
                 let inner = &schema["properties"][key];
                 let inner = if inner.is_null() { &schema["additionalProperties"] } else { inner };
                 let documented = !inner.is_null() || schema["properties"].is_null();
-                assert!(documented, "{place}: {key} is not documented");
+                require(documented, || format!("{place}: {key} is not documented"))?;
                 if inner.is_object() {
-                    conforms(item, inner, &format!("{place}/{key}"));
+                    conforms(item, inner, &format!("{place}/{key}"))?;
                 }
             }
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
     }
+}
+
+fn require(holds: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(fault()) }
 }
