@@ -25,6 +25,7 @@ mod metrics;
 mod notifications;
 mod openapi;
 mod paging;
+mod probe;
 mod problems;
 mod retry;
 mod server;

@@ -16,7 +16,7 @@ use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, LineResult, 
 use crate::error::Problem;
 use crate::extract::{Media, Members, Object, Query, Unreadable, body, read, unsupported};
 use crate::openapi::{Guarded, WithBodyAndQuery, tag};
-use crate::{AppState, problems};
+use crate::{App, AppState, problems};
 
 /// What becomes of events that can be stored, if others can not.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -92,11 +92,25 @@ pub(crate) async fn create(
     Query(query): Query<BulkQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let form = match Media::of(request.headers())? {
+    let media = Media::of(request.headers())?;
+    if media == Media::Lines {
+        return Ok(stream::answer(app, auth.caller, request));
+    }
+    let taken = take(&app, &query, media, request).await?;
+    Ok(answer(&query, store(&app.service, &auth.caller, taken).await?))
+}
+
+/// The events of a request. Unless a part may be stored, all of them can be.
+pub(crate) async fn take(
+    app: &App,
+    query: &BulkQuery,
+    media: Media,
+    request: Request,
+) -> Result<Vec<Taken>, Problem> {
+    let form = match media {
         Media::Json => Form::Plain,
         Media::CloudEvents => Form::Cloud,
-        Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
-        Media::CloudEvent => {
+        Media::Lines | Media::CloudEvent => {
             return Err(unsupported(
                 "application/json, application/cloudevents-batch+json or application/x-ndjson",
             ));
@@ -112,12 +126,15 @@ pub(crate) async fn create(
         form.take(&app.service, text.get().as_bytes()).map_err(Vec::from)
     };
     let taken: Vec<Taken> = members.texts.iter().map(take).collect();
-    let partial = query.partial == Partial::True;
-    if !partial {
+    if query.partial == Partial::False {
         refuse_faulty(place, &taken)?;
     }
-    let verdicts = store(&app.service, &auth.caller, taken).await?;
-    Ok(axum::Json(EventsReceipt::new(verdicts, partial)).into_response())
+    Ok(taken)
+}
+
+/// What became of events, in their order.
+pub(crate) fn answer(query: &BulkQuery, verdicts: Vec<Verdict>) -> Response {
+    axum::Json(EventsReceipt::new(verdicts, query.partial == Partial::True)).into_response()
 }
 
 /// The events of a body, and where in it they stand.

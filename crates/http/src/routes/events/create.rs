@@ -1,5 +1,7 @@
 //! `POST /events`.
 
+use angaros_domain::event::Event;
+use angaros_domain::ingest::EventDraft;
 use angaros_service::Ingested;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -7,7 +9,6 @@ use http::StatusCode;
 
 use super::intake::Form;
 use super::stream;
-use crate::AppState;
 use crate::auth::{Authorized, CanIngest};
 use crate::dto::cloud_event::CloudEvent;
 use crate::dto::event::EventBody;
@@ -17,6 +18,7 @@ use crate::extract::{Media, body, unsupported};
 use crate::idempotency::located;
 use crate::openapi::{Guarded, OtherEvent, WithBody, tag};
 use crate::routes::BASE;
+use crate::{App, AppState};
 
 #[utoipa::path(
     post,
@@ -84,19 +86,32 @@ pub(crate) async fn create(
     auth: Authorized<CanIngest>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let form = match Media::of(request.headers())? {
+    let media = Media::of(request.headers())?;
+    if media == Media::Lines {
+        return Ok(stream::answer(app, auth.caller, request));
+    }
+    let draft = take(&app, media, request).await?;
+    let (ingested, event) = app.service.record(&auth.caller, draft).await?;
+    answer(ingested, event)
+}
+
+/// The event of a request, if it can be stored.
+pub(crate) async fn take(app: &App, media: Media, request: Request) -> Result<EventDraft, Problem> {
+    let form = match media {
         Media::Json => Form::Plain,
         Media::CloudEvent => Form::Cloud,
-        Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
-        Media::CloudEvents => {
+        Media::Lines | Media::CloudEvents => {
             return Err(unsupported(
                 "application/json, application/cloudevents+json or application/x-ndjson",
             ));
         }
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
-    let draft = form.take(&app.service, &bytes)?;
-    let (ingested, event) = app.service.record(&auth.caller, draft).await?;
+    Ok(form.take(&app.service, &bytes)?)
+}
+
+/// What became of an event, with the one that is stored under its key.
+pub(crate) fn answer(ingested: Ingested, event: Event) -> Result<Response, Problem> {
     let (status, replayed) = match ingested {
         Ingested::Created(_) => (StatusCode::CREATED, false),
         Ingested::Duplicate(_) => (StatusCode::OK, true),
