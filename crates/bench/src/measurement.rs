@@ -94,8 +94,10 @@ impl Measurement {
     }
 
     /// Compares the rate with the mean of what probes of a limit reached; without probes there is nothing to compare.
-    pub fn compare(&mut self, name: &'static str, probes: &[f64]) {
-        let mean = probes.iter().sum::<f64>() / probes.len() as f64;
+    pub fn compare(&mut self, name: &'static str, probes: impl IntoIterator<Item = f64>) {
+        let (count, sum) =
+            probes.into_iter().fold((0.0, 0.0), |(count, sum), rate| (count + 1.0, sum + rate));
+        let mean = sum / count;
         if mean > 0.0 {
             self.limits.push(Limit { name, rate_per_second: mean, ratio: self.rate_per_second / mean });
         }
@@ -142,8 +144,8 @@ mod tests {
         assert_eq!((measured.errors, measured.rate_per_second), (0, 150.0));
         let latency = measured.latency_ms.unwrap();
         assert!((50.0..50.1).contains(&latency.p50) && (99.0..99.1).contains(&latency.p99));
-        measured.compare("insert-only", &[200.0, 400.0]);
-        measured.compare("parse-only", &[]);
+        measured.compare("insert-only", [200.0, 400.0]);
+        measured.compare("parse-only", []);
         let expected = Limit { name: "insert-only", rate_per_second: 300.0, ratio: 0.5 };
         assert_eq!(measured.limits, [expected]);
     }
