@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. What a command answers goes to standard output, everything else to
 //! standard error, so that output can be piped.
 
+mod bench;
+mod bench_probe;
 mod choice;
 mod doctor;
 mod keys;
@@ -55,6 +57,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Check configuration and dependencies, and say what to do
     Doctor(doctor::Doctor),
+    /// Measure how fast it is on this machine, next to what this machine could do at most
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    BenchProbe(bench_probe::BenchProbe),
 }
 
 impl CommandLine {
@@ -73,6 +79,8 @@ impl CommandLine {
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,
+                Command::Bench(bench) => bench.run().await,
+                Command::BenchProbe(probe) => probe.run(&sources).await,
             }
         })
     }
