@@ -163,9 +163,9 @@ impl Events {
             && share(self.profile.salted(salt::REPEATS), place) < self.profile.duplicates
     }
 
-    /// All of them, in order, those that are sent again included.
-    pub fn iter(&self) -> impl Iterator<Item = Event> {
-        self.places.clone().map(|place| self.get(place).0)
+    /// Those that are sent for the first time, in order: each of them once.
+    pub fn distinct(&self) -> impl Iterator<Item = Event> {
+        self.places.clone().map(|place| self.get(place)).filter_map(|(event, is_new)| is_new.then_some(event))
     }
 }
 
@@ -184,10 +184,11 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let some: Vec<Event> = profile(0.2).events(0..500).iter().collect();
-        assert_eq!(some, profile(0.2).events(0..500).iter().collect::<Vec<_>>());
-        assert_ne!(some[0].event_id, Profile { seed: 4, ..profile(0.2) }.events(0..1).get(0).0.event_id);
-        let without = |range| profile(0.0).events(range).iter().collect::<Vec<_>>();
+        let sent = |profile: Profile| (0..500).map(move |place| profile.events(0..500).get(place));
+        assert!(sent(profile(0.2)).eq(sent(profile(0.2))));
+        let other = Profile { seed: 4, ..profile(0.2) };
+        assert!(sent(profile(0.2)).zip(sent(other)).all(|(a, b)| a.0.event_id != b.0.event_id));
+        let without = |range| profile(0.0).events(range).distinct().collect::<Vec<_>>();
         assert_eq!(without(0..200)[100..], without(100..200));
     }
 
@@ -196,19 +197,19 @@ mod tests {
         for (share, about) in [(0.0, 0..1), (0.3, 1_350..1_650), (1.0, 4_999..5_000)] {
             let events = profile(share).events(0..5_000);
             let mut seen = HashSet::new();
-            let mut repeated = 0;
             for place in 0..events.count() {
                 let (event, is_new) = events.get(place);
                 assert_eq!(seen.insert(event.event_id), is_new, "{place}");
-                repeated += usize::from(!is_new);
             }
+            let repeated = 5_000 - seen.len();
             assert!(about.contains(&repeated), "{share}: {repeated}");
+            assert_eq!(events.distinct().count(), seen.len());
         }
     }
 
     #[test]
     fn they_look_like_what_a_provider_reports() {
-        let events: Vec<Event> = profile(0.0).events(0..20_000).iter().collect();
+        let events: Vec<Event> = profile(0.0).events(0..20_000).distinct().collect();
         assert!(events.is_sorted_by_key(|event| event.occurred_at));
         assert_eq!((events[0].occurred_at, events[19_999].occurred_at), (FROM, profile(0.0).to));
         let distinct = |of: &dyn Fn(&Event) -> String| events.iter().map(of).collect::<HashSet<_>>().len();

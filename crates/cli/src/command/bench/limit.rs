@@ -17,18 +17,19 @@ use super::bed::Bed;
 /// What the limit is called.
 pub(super) const NAME: &str = "insert-only";
 
-/// Inserts events into the database at a path below the bed, which no service has open. Answers how many went in a
-/// second, or nothing if the store is not ours.
+/// Inserts events, each of them once, into the database in a folder below the bed, which no service has open. Answers
+/// how many went in a second, or nothing if the store is not ours.
 pub(super) async fn probe(bed: &Bed, data: &str, events: &Events) -> Result<Option<f64>> {
     if bed.options.url.is_some() {
         return Ok(None);
     }
     bed.say(format!("{data}: {NAME}"));
-    let (path, clock, events) = (bed.path(data).join("angaros.db"), bed.clock.clone(), events.clone());
+    let (folder, clock, events) = (bed.path(data), bed.clock.clone(), events.clone());
     let inserted = tokio::task::spawn_blocking(move || {
-        let rows: Vec<Reported> = events.iter().map(|event| reported(event, &clock)).collect();
+        std::fs::create_dir_all(&folder)?;
+        let rows: Vec<Reported> = events.distinct().map(|event| reported(event, &clock)).collect();
         let count = rows.len() as f64;
-        insert_limit(&path, rows).map(|took| took.map(|took| count / took.as_secs_f64()))
+        insert_limit(&folder.join("angaros.db"), rows).map(|took| took.map(|took| count / took.as_secs_f64()))
     });
     inserted.await?
 }
@@ -84,9 +85,9 @@ mod tests {
             total: 10,
         };
         let events = profile.events(0..10);
-        let rows: Vec<Reported> = events.iter().map(|event| reported(event, &clock)).collect();
+        let rows: Vec<Reported> = events.distinct().map(|event| reported(event, &clock)).collect();
         assert!(rows.is_sorted_by(|a, b| a.event.id < b.event.id && a.key != b.key));
-        for (row, event) in rows.iter().zip(events.iter()) {
+        for (row, event) in rows.iter().zip(events.distinct()) {
             let written = serde_json::to_value(&event).unwrap();
             assert_eq!(row.event.event_id.as_deref(), written["event_id"].as_str());
             assert_eq!(row.event.message_id.as_deref(), written["message_id"].as_str());
