@@ -20,6 +20,7 @@ mod idempotency;
 mod openapi;
 mod pagination;
 mod parameters;
+mod probe;
 mod problems;
 mod routes;
 mod server;
@@ -33,8 +34,10 @@ use angaros_service::Service;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi as Document;
 
 pub use openapi::document as openapi;
+pub use probe::probe;
 pub use server::{Server, serve};
 
 /// Writes the Prometheus text of `GET /metrics`.
@@ -67,11 +70,14 @@ pub(crate) type AppState = Arc<App>;
 /// The whole HTTP surface, ready to be served.
 pub fn router(service: Arc<Service>, api: Api) -> Router {
     let (routes, document) = openapi::routes().split_for_parts();
-    let without = parameters::Without::of(&document);
-    let app = Arc::new(App { service, api, written: openapi::Written::new(&document) });
+    surround(routes.merge(dropin::routes()).merge(docs::files()), &document, service, api)
+}
+
+/// Puts around routes what every request passes on its way to one.
+fn surround(routes: Router<AppState>, document: &Document, service: Arc<Service>, api: Api) -> Router {
+    let without = parameters::Without::of(document);
+    let app = Arc::new(App { service, api, written: openapi::Written::new(document) });
     routes
-        .merge(dropin::routes())
-        .merge(docs::files())
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(axum::middleware::from_fn_with_state(without, parameters::check))

@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("providers", &["domain", "clock"]),
     ("engine", &["domain", "clock", "coord", "service", "providers"]),
     ("http", &["domain", "clock", "service"]),
+    ("bench", &["domain", "clock"]),
 ];
 
 /// What tests may use on top: the parts of which a real thing is put together.

@@ -1,8 +1,10 @@
 //! The commands: one file each.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. What a command answers goes to standard output, everything else to
-//! standard error, so that output can be piped.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. What a command answers goes to standard output,
+//! everything else to standard error, so that output can be piped.
 
+mod bench;
+mod bench_probe;
 mod beside;
 mod choice;
 mod doctor;
@@ -59,6 +61,9 @@ enum Command {
     Keys(keys::Keys),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    BenchProbe(bench_probe::BenchProbe),
 }
 
 impl CommandLine {
@@ -80,6 +85,8 @@ impl CommandLine {
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,
+                Command::Bench(bench) => bench.run().await,
+                Command::BenchProbe(probe) => probe.run(&sources).await,
             }
         })
     }

@@ -84,7 +84,7 @@ impl Serve {
     }
 }
 
-fn api(
+pub(super) fn api(
     config: &Config,
     metrics: &metrics_exporter_prometheus::PrometheusHandle,
     stopping: &CancellationToken,
@@ -100,7 +100,7 @@ fn api(
 }
 
 /// Opens the port, unless that would let strangers in: without a key everyone who can connect may do everything.
-async fn listen(loaded: &Loaded, service: &Service) -> Result<TcpListener> {
+pub(super) async fn listen(loaded: &Loaded, service: &Service) -> Result<TcpListener> {
     let config = &loaded.config;
     let address = config.server.listen;
     let are_keys = service.access(None).await? != Access::Open;
@@ -166,7 +166,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Waits for the signal to stop, and lets a second one end the process at once.
-async fn stop_signal(stopping: &CancellationToken) -> Result<()> {
+pub(super) async fn stop_signal(stopping: &CancellationToken) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -26,6 +26,7 @@ mod metrics;
 mod notifications;
 mod openapi;
 mod paging;
+mod probe;
 mod problems;
 mod retry;
 mod server;

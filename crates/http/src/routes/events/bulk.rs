@@ -19,7 +19,7 @@ use crate::extract::{
     Acknowledge, Media, Members, Object, PreferHeader, Query, Unreadable, body, read, unsupported,
 };
 use crate::openapi::{Guarded, WithBodyAndQuery, tag};
-use crate::{AppState, problems};
+use crate::{App, AppState, problems};
 
 /// What becomes of events that can be stored, if others can not.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -103,14 +103,30 @@ pub(crate) async fn create(
     acknowledge: Acknowledge,
     request: Request,
 ) -> Result<Response, Problem> {
-    let form = match Media::of(request.headers())? {
+    let media = Media::of(request.headers())?;
+    match (media, acknowledge) {
+        (Media::Lines, Acknowledge::Queued) => return queue::lines(&app, &auth.caller, request).await,
+        (Media::Lines, Acknowledge::Stored) => return Ok(stream::answer(app, auth.caller, request)),
+        _ => {}
+    }
+    let taken = take(&app, &query, media, request).await?;
+    if acknowledge == Acknowledge::Queued {
+        return queue::many(&app.service, &auth.caller, taken, query.partial == Partial::True);
+    }
+    Ok(answer(&query, store(&app.service, &auth.caller, taken).await?))
+}
+
+/// The events of a request. Unless a part may be stored, all of them can be.
+pub(crate) async fn take(
+    app: &App,
+    query: &BulkQuery,
+    media: Media,
+    request: Request,
+) -> Result<Vec<Taken>, Problem> {
+    let form = match media {
         Media::Json => Form::Plain,
         Media::CloudEvents => Form::Cloud,
-        Media::Lines if acknowledge == Acknowledge::Queued => {
-            return queue::lines(&app, &auth.caller, request).await;
-        }
-        Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
-        Media::CloudEvent => {
+        Media::Lines | Media::CloudEvent => {
             return Err(unsupported(
                 "application/json, application/cloudevents-batch+json or application/x-ndjson",
             ));
@@ -126,15 +142,15 @@ pub(crate) async fn create(
         form.take(&app.service, text.get().as_bytes()).map_err(Vec::from)
     };
     let taken: Vec<Taken> = members.texts.iter().map(take).collect();
-    let partial = query.partial == Partial::True;
-    if !partial {
+    if query.partial == Partial::False {
         refuse_faulty(place, &taken)?;
     }
-    if acknowledge == Acknowledge::Queued {
-        return queue::many(&app.service, &auth.caller, taken, partial);
-    }
-    let verdicts = store(&app.service, &auth.caller, taken).await?;
-    Ok(axum::Json(EventsReceipt::new(verdicts, partial)).into_response())
+    Ok(taken)
+}
+
+/// What became of events, in their order.
+pub(crate) fn answer(query: &BulkQuery, verdicts: Vec<Verdict>) -> Response {
+    axum::Json(EventsReceipt::new(verdicts, query.partial == Partial::True)).into_response()
 }
 
 /// The events of a body, and where in it they stand.

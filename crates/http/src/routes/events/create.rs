@@ -1,5 +1,7 @@
 //! `POST /events`.
 
+use angaros_domain::event::Event;
+use angaros_domain::ingest::EventDraft;
 use angaros_service::Ingested;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -7,7 +9,6 @@ use http::StatusCode;
 
 use super::intake::Form;
 use super::{queue, stream};
-use crate::AppState;
 use crate::auth::{Authorized, CanIngest};
 use crate::dto::cloud_event::CloudEvent;
 use crate::dto::event::EventBody;
@@ -18,6 +19,7 @@ use crate::extract::{Acknowledge, Media, PreferHeader, body, unsupported};
 use crate::idempotency::located;
 use crate::openapi::{Guarded, OtherEvent, WithBody, tag};
 use crate::routes::BASE;
+use crate::{App, AppState};
 
 #[utoipa::path(
     post,
@@ -94,25 +96,37 @@ pub(crate) async fn create(
     acknowledge: Acknowledge,
     request: Request,
 ) -> Result<Response, Problem> {
-    let form = match Media::of(request.headers())? {
+    let media = Media::of(request.headers())?;
+    match (media, acknowledge) {
+        (Media::Lines, Acknowledge::Queued) => return queue::lines(&app, &auth.caller, request).await,
+        (Media::Lines, Acknowledge::Stored) => return Ok(stream::answer(app, auth.caller, request)),
+        _ => {}
+    }
+    let draft = take(&app, media, request).await?;
+    if acknowledge == Acknowledge::Queued {
+        return queue::one(&app.service, &auth.caller, draft);
+    }
+    let (ingested, event) = app.service.record(&auth.caller, draft).await?;
+    answer(ingested, event)
+}
+
+/// The event of a request, if it can be stored.
+pub(crate) async fn take(app: &App, media: Media, request: Request) -> Result<EventDraft, Problem> {
+    let form = match media {
         Media::Json => Form::Plain,
         Media::CloudEvent => Form::Cloud,
-        Media::Lines if acknowledge == Acknowledge::Queued => {
-            return queue::lines(&app, &auth.caller, request).await;
-        }
-        Media::Lines => return Ok(stream::answer(app, auth.caller, request)),
-        Media::CloudEvents => {
+        Media::Lines | Media::CloudEvents => {
             return Err(unsupported(
                 "application/json, application/cloudevents+json or application/x-ndjson",
             ));
         }
     };
     let bytes = body::read(request, app.api.body_bytes_max).await?;
-    let draft = form.take(&app.service, &bytes)?;
-    if acknowledge == Acknowledge::Queued {
-        return queue::one(&app.service, &auth.caller, draft);
-    }
-    let (ingested, event) = app.service.record(&auth.caller, draft).await?;
+    Ok(form.take(&app.service, &bytes)?)
+}
+
+/// What became of an event, with the one that is stored under its key.
+pub(crate) fn answer(ingested: Ingested, event: Event) -> Result<Response, Problem> {
     let (status, replayed) = match ingested {
         Ingested::Created(_) => (StatusCode::CREATED, false),
         Ingested::Duplicate(_) => (StatusCode::OK, true),

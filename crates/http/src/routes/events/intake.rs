@@ -21,7 +21,7 @@ pub(super) enum Form {
 }
 
 /// What was taken in: an event that can be stored, or everything that is wrong with it.
-pub(super) type Taken = Result<EventDraft, Vec<Violation>>;
+pub(crate) type Taken = Result<EventDraft, Vec<Violation>>;
 
 impl Form {
     /// Reads one event and holds it against the rules.

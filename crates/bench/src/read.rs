@@ -1,0 +1,34 @@
+//! What is asked for: the questions that people who look at the data have.
+
+use angaros_domain::Timestamp;
+use http::Uri;
+
+use crate::event::Profile;
+use crate::random::mix;
+use crate::workload::Workload;
+
+impl Workload {
+    /// The first page of the activity of so many recipients.
+    pub fn recipient_activity(profile: &Profile, samples: u64) -> Workload {
+        let recipient = |sample| mix(profile.seed, sample) % profile.recipients.max(1);
+        reads(samples, |sample| format!("/api/v1/recipients/user-{}/activity?limit=50", recipient(sample)))
+    }
+
+    /// The summaries of campaigns, one after the other.
+    pub fn campaign_summary(profile: &Profile, samples: u64) -> Workload {
+        reads(samples, |sample| {
+            format!("/api/v1/campaigns/campaign-{}/summary", sample % profile.campaigns.max(1))
+        })
+    }
+
+    /// The number of events a day over the 90 days before a point in time.
+    pub fn daily_metrics(to: Timestamp, samples: u64) -> Workload {
+        let from = to.plus_seconds(-90 * 86_400);
+        reads(samples, |_| format!("/api/v1/events/metrics?from={from}&to={to}&group_by=day"))
+    }
+}
+
+fn reads(samples: u64, path: impl Fn(u64) -> String) -> Workload {
+    // The paths are made of letters, digits and what may stand in a query.
+    Workload::reads((0..samples).filter_map(|sample| Uri::try_from(path(sample)).ok()))
+}

@@ -1,0 +1,88 @@
+//! Recording and reading while the log grows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use angaros_bench::{Measurement, Profile, Workload};
+use anyhow::Result;
+
+use super::bed::{Bed, Subject};
+use super::{Scenario, limit};
+
+/// Events that are prepared together while the log is filled.
+const FILL: u64 = 100_000;
+/// The folder of the log.
+const DATA: &str = "growth";
+
+/// At each size: the rate of the bulk requests that lead up to it, what people then ask, and how fast the engine goes
+/// on inserting into that same database.
+pub(super) async fn growth(bed: &Bed) -> Result<Vec<Measurement>> {
+    let mut sizes = bed.options.sizes.clone();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let portion = bed.options.events;
+    let largest = sizes.last().copied().unwrap_or_default();
+    let profile = bed.profile(Scenario::Growth, largest + portion);
+    let mut measured = Vec::new();
+    let mut place = 0;
+    for (index, size) in sizes.iter().copied().enumerate() {
+        let subject = bed.subject(DATA).await?;
+        let from = place.max(size.saturating_sub(portion));
+        fill(bed, &subject, profile, place..from).await?;
+        let mut bulk = bulk(bed, &subject, profile, from..size).await?;
+        let reads = reads(bed, &subject, &profile, size).await?;
+        subject.stop().await?;
+        place = size;
+        // What is inserted now counts towards the next size.
+        let room = sizes.get(index + 1).map_or(portion, |next| (next - size) / 2);
+        let events = profile.events(size..size + portion.min(room));
+        if let Some(rate) = limit::probe(bed, DATA, &events).await? {
+            bulk.compare(limit::NAME, [rate]);
+            place += events.count();
+        }
+        measured.push(bulk);
+        measured.extend(reads);
+    }
+    Ok(measured)
+}
+
+async fn fill(bed: &Bed, subject: &Subject, profile: Profile, places: Range<u64>) -> Result<()> {
+    let size = bed.options.bulk_size;
+    let load = bed.load(subject, size);
+    let mut from = places.start;
+    while from < places.end {
+        bed.say(format!("{DATA}: {from} of {} events", places.end));
+        let to = places.end.min(from + FILL);
+        let workload = Workload::events_bulk(&profile.events(from..to), size);
+        bed.unmeasured(&load, &Arc::new(workload)).await?;
+        from = to;
+    }
+    Ok(())
+}
+
+async fn bulk(bed: &Bed, subject: &Subject, profile: Profile, places: Range<u64>) -> Result<Measurement> {
+    let size = bed.options.bulk_size;
+    let name = format!("{DATA}-{}-bulk", places.end);
+    let workload = Arc::new(Workload::events_bulk(&profile.events(places), size));
+    bed.say(format!("{name}: highest rate"));
+    subject.measure(name, bed.load(subject, size).closed(&workload)).await
+}
+
+/// What people ask, one question after the other.
+async fn reads(bed: &Bed, subject: &Subject, profile: &Profile, size: u64) -> Result<Vec<Measurement>> {
+    let samples = bed.options.samples;
+    let load = bed.load_over(subject, 1);
+    let mut measured = Vec::new();
+    for (question, workload) in [
+        ("activity", Workload::recipient_activity(profile, samples)),
+        ("campaign", Workload::campaign_summary(profile, samples)),
+        ("90-days", Workload::daily_metrics(profile.to, samples)),
+    ] {
+        let name = format!("{DATA}-{size}-{question}");
+        bed.say(format!("{name}: {samples} samples"));
+        let mut answered = subject.measure(name, load.closed(&Arc::new(workload))).await?;
+        answered.written_bytes_per_event = None;
+        measured.push(answered);
+    }
+    Ok(measured)
+}

@@ -1,0 +1,195 @@
+//! `angaros bench`: how fast it is on this machine, next to what this machine could do at most.
+
+mod bed;
+mod child;
+mod growth;
+mod ingest;
+mod limit;
+mod notify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use angaros_bench::{Measurement, table};
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+use serde::Serialize;
+
+use bed::Bed;
+
+/// Measure how fast it is on this machine, next to what this machine could do at most.
+///
+/// Starts a service of its own on a temporary folder, with rate limits off, puts load on it over HTTP, and removes
+/// everything again. With --url it measures a running service instead, which keeps what was sent to it.
+#[derive(Args)]
+pub(crate) struct Bench {
+    /// Measure only these; everything by default
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO")]
+    only: Vec<Scenario>,
+    /// Events of each scenario
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    events: u64,
+    /// Notifications of each scenario
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    notifications: u64,
+    /// Connections for single requests; requests that carry many go over an eighth of them
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    connections: u64,
+    /// Events of one bulk request
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    bulk_size: u64,
+    /// The share of events that were sent before, from 0 to 1
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    duplicates: f64,
+    /// How many recipients there are
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
+    recipients: u64,
+    /// How many campaigns there are
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    campaigns: u64,
+    /// The days over which events happened, in order
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(0..=3_650))]
+    days: u32,
+    /// Sizes of the log, in events, at which growth is measured
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_values_t = [100_000, 1_000_000, 5_000_000],
+        value_name = "EVENTS",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000)
+    )]
+    sizes: Vec<u64>,
+    /// How often each question is asked
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    samples: u64,
+    /// The length of the stream whose memory is measured, in bytes
+    #[arg(long, default_value_t = 2_000_000_000, value_name = "BYTES")]
+    stream_bytes: u64,
+    /// No load goes on for longer than this
+    #[arg(long, default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds_max: u64,
+    /// The same number makes the same events; 1 by default, and another one each time for a running service
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Also write JSON to this file; - writes it to standard output instead of the table
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where the temporary folder is made: the disk that is measured
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    dir: Option<PathBuf>,
+    /// Measure the service that runs here; without memory, bytes written and limits
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// An API key for it
+    #[arg(long, env = "ANGAROS_API_KEY", hide_env_values = true, value_name = "KEY", requires = "url")]
+    key: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// Each event by itself: the highest rate, then the latency at half of it
+    EventsSingle,
+    /// Many events a request
+    EventsBulk,
+    /// One long request of lines
+    EventsNdjson,
+    /// Each notification by itself
+    NotificationsSingle,
+    /// Many notifications a request
+    NotificationsBatch,
+    /// Recording and reading while the log grows
+    Growth,
+    /// Memory under one very long request
+    Memory,
+}
+
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "is no number")?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must lie between 0 and 1".into()) }
+}
+
+/// What was measured, and under which conditions.
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    cpus: usize,
+    seed: u64,
+    connections: u64,
+    bulk_size: u64,
+    duplicates: f64,
+    measurements: Vec<Measurement>,
+}
+
+impl Bench {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let bed = Bed::new(self)?;
+        let measured = tokio::select! {
+            measured = Box::pin(measure(&bed)) => measured,
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        };
+        bed.finish();
+        let options = &bed.options;
+        let report = Report {
+            version: env!("CARGO_PKG_VERSION"),
+            cpus: std::thread::available_parallelism().map_or(0, Into::into),
+            seed: bed.seed,
+            connections: options.connections,
+            bulk_size: options.bulk_size,
+            duplicates: options.duplicates,
+            measurements: measured?,
+        };
+        report.show(options.json.as_deref())?;
+        let failed = report.measurements.iter().any(|measured| measured.errors > 0);
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+async fn measure(bed: &Bed) -> Result<Vec<Measurement>> {
+    let wanted = &bed.options.only;
+    let mut measured = Vec::new();
+    for scenario in Scenario::value_variants() {
+        if wanted.is_empty() || wanted.contains(scenario) {
+            measured.extend(match scenario {
+                Scenario::EventsSingle => ingest::single(bed).await?,
+                Scenario::EventsBulk => ingest::bulk(bed).await?,
+                Scenario::EventsNdjson => ingest::lines(bed).await?,
+                Scenario::NotificationsSingle => notify::single(bed).await?,
+                Scenario::NotificationsBatch => notify::batch(bed).await?,
+                Scenario::Growth => growth::growth(bed).await?,
+                Scenario::Memory => ingest::memory(bed).await?,
+            });
+        }
+    }
+    Ok(measured)
+}
+
+impl Report {
+    fn show(&self, json: Option<&std::path::Path>) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)?;
+        match json {
+            Some(path) if path.as_os_str() == "-" => println!("{text}"),
+            Some(path) => {
+                print!("{}", table(&self.measurements));
+                std::fs::write(path, text + "\n")
+                    .with_context(|| format!("{} cannot be written", path.display()))?;
+            }
+            None => print!("{}", table(&self.measurements)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn a_share_lies_between_0_and_1() {
+        assert_eq!((share("0"), share("0.25"), share("1.0")), (Ok(0.0), Ok(0.25), Ok(1.0)));
+        for text in ["", "x", "-0.1", "1.1", "NaN"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+    }
+}
