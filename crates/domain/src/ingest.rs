@@ -48,6 +48,41 @@ pub struct EventDraft {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey(pub i64);
 
+impl EventKey {
+    fn new(
+        tenant: TenantId,
+        provider: &str,
+        event_id: Option<&str>,
+        (name, recipient_id, occurred_at): (&str, Option<&str>, Timestamp),
+    ) -> EventKey {
+        let tenant = tenant.0.to_le_bytes();
+        let provider = provider.as_bytes();
+        EventKey(head(&match event_id {
+            Some(id) => key_of(&[b"event", &tenant, provider, id.as_bytes()]),
+            None => key_of(&[
+                b"composite",
+                &tenant,
+                provider,
+                name.as_bytes(),
+                recipient_id.unwrap_or_default().as_bytes(),
+                &occurred_at.as_millis().to_le_bytes(),
+            ]),
+        }))
+    }
+
+    /// The key of an event that was reported.
+    pub fn of(event: &Event) -> EventKey {
+        let what = (event.name.as_str(), event.recipient_id.as_deref(), event.occurred_at);
+        EventKey::new(event.tenant, &event.provider, event.event_id.as_deref(), what)
+    }
+
+    /// Where to look on if another event holds this key: the next number, and the first after the last.
+    #[must_use]
+    pub fn next(self) -> EventKey {
+        EventKey(self.0.wrapping_add(1))
+    }
+}
+
 impl EventDraft {
     /// Everything that is wrong with it.
     pub fn check(&self, clock_skew_seconds: i64, now: Timestamp) -> Vec<Violation> {
@@ -89,19 +124,12 @@ impl EventDraft {
 
     /// Which event it is: `(provider, event_id)`; without an id, provider, name, recipient and time together.
     pub fn key(&self, tenant: TenantId) -> EventKey {
-        let tenant = tenant.0.to_le_bytes();
-        let provider = self.provider.as_bytes();
-        EventKey(head(&match &self.event_id {
-            Some(id) => key_of(&[b"event", &tenant, provider, id.as_bytes()]),
-            None => key_of(&[
-                b"composite",
-                &tenant,
-                provider,
-                self.name.as_bytes(),
-                self.recipient_id.as_deref().unwrap_or_default().as_bytes(),
-                &self.occurred_at.as_millis().to_le_bytes(),
-            ]),
-        }))
+        EventKey::new(
+            tenant,
+            &self.provider,
+            self.event_id.as_deref(),
+            (&self.name, self.recipient_id.as_deref(), self.occurred_at),
+        )
     }
 
     /// The event that is stored.

@@ -127,8 +127,6 @@ CREATE TABLE series (
     name        TEXT NOT NULL,
     channel     TEXT NOT NULL,
     campaign_id TEXT NOT NULL,
-    first_at    INTEGER NOT NULL,
-    last_at     INTEGER NOT NULL,
     UNIQUE (tenant, campaign_id, name, channel, provider)
 ) STRICT;
 
@@ -155,6 +153,11 @@ CREATE TRIGGER events_no_delete BEFORE DELETE ON events
 BEGIN
     SELECT RAISE(ABORT, 'the event log is append-only');
 END;
+-- How far the tables below are brought up: they say nothing yet of later events, or only some of it (`fold.rs`).
+CREATE TABLE folded (
+    position INTEGER NOT NULL
+) STRICT;
+INSERT INTO folded VALUES (0);
 -- The log as people would write it.
 CREATE VIEW event_log AS
 SELECT e.position, e.tenant, s.provider, s.name AS event_name, nullif(s.channel, '') AS channel,

@@ -12,6 +12,7 @@ DROP TABLE series_events;
 DROP TABLE message_events;
 DROP TABLE recipient_events;
 DROP VIEW event_log;
+DROP TABLE folded;
 DROP TABLE events;
 DROP TABLE series;
 DROP TABLE batches;

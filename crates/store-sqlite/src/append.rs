@@ -10,20 +10,21 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
 use crate::log::Log;
+use crate::tail::Session;
 use crate::{receipts, row};
 
-pub(crate) fn append(connection: &Connection, reported: &[Reported]) -> Result<AppendReport> {
-    let mut keys = Keys { connection, stored: look_up(connection, reported)?, new: HashMap::new() };
-    let mut log = Log::new(connection)?;
+pub(crate) fn append(session: &Session<'_>, reported: &[Reported]) -> Result<AppendReport> {
+    let mut keys = Keys { session, stored: look_up(session, reported)?, new: HashMap::new() };
+    let mut log = Log::new(session)?;
     let mut ids: Vec<Option<EventId>> = vec![None; reported.len()];
     let mut report = AppendReport::default();
     report.outcomes.reserve(reported.len());
     for (index, one) in reported.iter().enumerate() {
         let outcome = match keys.holder(reported, index)? {
-            Holder::Nobody => {
-                let id = log.append(&one.event)?;
+            Holder::Nobody(key) => {
+                let id = log.append_with(&one.event, Some(key))?;
                 ids[index] = Some(id);
-                report.transitions.extend(receipts::apply(connection, &mut log, &one.event)?);
+                report.transitions.extend(receipts::apply(session, &mut log, &one.event)?);
                 Appended::Stored(id)
             }
             Holder::Stored(stored) => repeated(one, stored.id, &stored),
@@ -33,7 +34,6 @@ pub(crate) fn append(connection: &Connection, reported: &[Reported]) -> Result<A
         report.outcomes.push(outcome);
     }
     log.finish()?;
-    keys.remember(&ids)?;
     Ok(report)
 }
 
@@ -44,7 +44,8 @@ fn repeated(one: &Reported, id: EventId, stored: &Event) -> Appended {
 
 /// Who was first with a key.
 enum Holder {
-    Nobody,
+    /// Nobody: the event stands under this key from here on.
+    Nobody(EventKey),
     Stored(Box<Event>),
     /// The event with this number in the same call.
     Here(usize),
@@ -52,16 +53,16 @@ enum Holder {
 
 /// The keys of one call. Two different events that share a key are told apart by their texts; the second one moves on to
 /// the next free number (linear probing: nothing is ever deleted).
-struct Keys<'c> {
-    connection: &'c Connection,
-    /// What is stored under each key that the call brings.
+struct Keys<'s> {
+    session: &'s Session<'s>,
+    /// Where the event stands that holds a key of the call already.
     stored: HashMap<EventKey, i64>,
     /// What the call itself puts under a key: the number of the event in it.
     new: HashMap<EventKey, usize>,
 }
 
 impl Keys<'_> {
-    /// Who holds the key of an event; it holds it itself from here on if nobody did.
+    /// Who holds the key of an event.
     fn holder(&mut self, reported: &[Reported], index: usize) -> Result<Holder> {
         let Reported { event, key } = &reported[index];
         let mut key = *key;
@@ -71,51 +72,34 @@ impl Keys<'_> {
                     return Ok(Holder::Here(*first));
                 }
             } else if let Some(position) = self.stored.get(&key) {
-                let stored = stored_at(self.connection, *position)?;
+                let stored = stored_at(self.session, *position)?;
                 if same_event(&stored, event) {
                     return Ok(Holder::Stored(Box::new(stored)));
                 }
             } else {
                 self.new.insert(key, index);
-                return Ok(Holder::Nobody);
+                return Ok(Holder::Nobody(key));
             }
-            key = EventKey(key.0.wrapping_add(1));
-            if let Some(position) = position_of(self.connection, key)? {
+            key = key.next();
+            if let Some(position) = self.session.tail.holder(self.session, key)? {
                 self.stored.insert(key, position);
             }
         }
     }
-
-    /// Stores which event is which, in the order of the keys: neighbours share pages.
-    fn remember(self, ids: &[Option<EventId>]) -> Result<()> {
-        let placed = |(key, index): (EventKey, usize)| Some((key, ids[index]?.place()));
-        let mut rows: Vec<(EventKey, i64)> = self.new.into_iter().filter_map(placed).collect();
-        rows.sort_unstable();
-        let mut insert = self.connection.prepare_cached("INSERT INTO event_keys VALUES (?1, ?2)").stored()?;
-        for (key, position) in rows {
-            insert.execute([key.0, position]).stored()?;
-        }
-        Ok(())
-    }
 }
 
-/// What is stored under each key, looked up in the order of the keys.
-fn look_up(connection: &Connection, reported: &[Reported]) -> Result<HashMap<EventKey, i64>> {
+/// Where the events stand that hold keys of a call already, looked up in the order of the keys: neighbours share pages.
+fn look_up(session: &Session<'_>, reported: &[Reported]) -> Result<HashMap<EventKey, i64>> {
     let mut keys: Vec<EventKey> = reported.iter().map(|one| one.key).collect();
     keys.sort_unstable();
     keys.dedup();
     let mut stored = HashMap::new();
     for key in keys {
-        if let Some(position) = position_of(connection, key)? {
+        if let Some(position) = session.tail.holder(session, key)? {
             stored.insert(key, position);
         }
     }
     Ok(stored)
-}
-
-fn position_of(connection: &Connection, key: EventKey) -> Result<Option<i64>> {
-    let sql = "SELECT position FROM event_keys WHERE key = ?1";
-    connection.prepare_cached(sql).stored()?.query_row([key.0], |row| row.get(0)).optional().stored()
 }
 
 fn stored_at(connection: &Connection, position: i64) -> Result<Event> {

@@ -7,16 +7,17 @@ use rusqlite::{Connection, params};
 
 use crate::error::SqliteResult;
 use crate::log::Log;
+use crate::tail::Session;
 use crate::{read, row};
 
 pub(crate) fn cancel(
-    connection: &Connection,
+    session: &Session<'_>,
     ids: &[(TenantId, NotificationId)],
     now: Timestamp,
 ) -> Result<Vec<Cancelled>> {
-    let mut log = Log::new(connection)?;
+    let mut log = Log::new(session)?;
     let outcomes: Result<Vec<Cancelled>> =
-        ids.iter().map(|(tenant, id)| cancel_one(connection, &mut log, *tenant, *id, now)).collect();
+        ids.iter().map(|(tenant, id)| cancel_one(session, &mut log, *tenant, *id, now)).collect();
     let outcomes = outcomes?;
     log.finish()?;
     Ok(outcomes)

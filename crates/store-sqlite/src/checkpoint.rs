@@ -16,7 +16,8 @@ use angaros_domain::metric;
 use angaros_store::{Result, StoreError};
 use rusqlite::Connection;
 
-use crate::connection;
+use crate::error::SqliteResult;
+use crate::{Options, connection};
 
 /// How many times the threshold the log may grow before the writer stops to empty it.
 const HARD_FACTOR: u32 = 4;
@@ -32,9 +33,24 @@ pub(crate) struct Checkpointer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Starts checkpointing beside a writing connection.
+pub(crate) fn of_writer(connection: &mut Connection, path: &Path, options: Options) -> Result<Checkpointer> {
+    let pages = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&pages);
+    connection
+        .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
+            // Called for commits that wrote something, and for no others.
+            metrics::counter!(metric::STORE_COMMITS).increment(1);
+            seen.store(count.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))
+        .stored()?;
+    Checkpointer::start(path, options.checkpoint_pages, pages)
+}
+
 impl Checkpointer {
     /// Starts the thread on a connection of its own.
-    pub(crate) fn start(path: &Path, threshold: u32, pages: Arc<AtomicU32>) -> Result<Checkpointer> {
+    fn start(path: &Path, threshold: u32, pages: Arc<AtomicU32>) -> Result<Checkpointer> {
         let connection = connection::open_writer(path)?;
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new()

@@ -1,4 +1,4 @@
-//! Counting what is appended: quarters of days per series, events and recipients per campaign.
+//! Counting what is folded: quarters of days per series, events and recipients per campaign.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use angaros_store::Result;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
-use crate::log::Entry;
 use crate::quarters::{Quarters, day_of, quarter_of};
-use crate::series::SeriesMet;
+use crate::series::{self, Identity};
+use crate::tail::Entry;
 
-/// Counts the events of a job.
-pub(crate) fn add(connection: &Connection, series: &SeriesMet, entries: &[Entry]) -> Result<()> {
-    add_to_days(connection, series, entries)?;
-    add_to_campaigns(connection, series, entries)
+/// Counts events.
+pub(crate) fn add(connection: &Connection, entries: &[Entry]) -> Result<()> {
+    add_to_days(connection, entries)?;
+    add_to_campaigns(connection, entries)
 }
 
-fn add_to_days(connection: &Connection, series: &SeriesMet, entries: &[Entry]) -> Result<()> {
-    let mut days: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
-    for entry in entries {
-        let key = (series.all()[entry.series].id, day_of(entry.occurred_at));
-        days.entry(key).or_default().push(quarter_of(entry.occurred_at));
-    }
+fn add_to_days(connection: &Connection, entries: &[Entry]) -> Result<()> {
+    let mut new: Vec<(i64, i64, usize)> = entries
+        .iter()
+        .map(|entry| (entry.series, day_of(entry.occurred_at), quarter_of(entry.occurred_at)))
+        .collect();
+    new.sort_unstable();
     let mut select = connection
         .prepare_cached("SELECT quarters FROM event_counts WHERE series = ?1 AND day = ?2")
         .stored()?;
@@ -31,47 +31,61 @@ fn add_to_days(connection: &Connection, series: &SeriesMet, entries: &[Entry]) -
             "INSERT INTO event_counts VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET quarters = excluded.quarters",
         )
         .stored()?;
-    for ((series, day), new) in days {
+    for of_day in new.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let (series, day, _) = of_day[0];
         let stored: Option<Vec<u8>> =
             select.query_row([series, day], |row| row.get(0)).optional().stored()?;
         let mut quarters = Quarters::decode(&stored.unwrap_or_default())?;
-        for quarter in new {
-            quarters.add(quarter, 1);
+        for (_, _, quarter) in of_day {
+            quarters.add(*quarter, 1);
         }
         upsert.execute(params![series, day, quarters.encode()]).stored()?;
     }
     Ok(())
 }
 
-/// What a job adds to an event of a campaign.
-#[derive(Default)]
-struct Addition {
-    events: i64,
-    recipients: Vec<i64>,
+/// What happened in a campaign: since when, until when, and the recipients of each event, as often as it happened.
+pub(crate) struct Addition {
+    pub(crate) first_at: Timestamp,
+    pub(crate) last_at: Timestamp,
+    pub(crate) events: BTreeMap<String, Vec<Option<i64>>>,
 }
 
-fn add_to_campaigns(connection: &Connection, series: &SeriesMet, entries: &[Entry]) -> Result<()> {
-    let mut by_series: Vec<Addition> = series.all().iter().map(|_| Addition::default()).collect();
-    for entry in entries.iter().filter(|entry| series.all()[entry.series].campaign_id.is_some()) {
-        let addition = &mut by_series[entry.series];
-        addition.events += 1;
-        addition.recipients.extend(entry.recipient);
+/// Events by campaign. Series that differ only in what a campaign does not tell apart are taken together.
+pub(crate) fn by_campaign(
+    connection: &Connection,
+    entries: &[Entry],
+) -> Result<BTreeMap<(TenantId, String), Addition>> {
+    let mut by_series: BTreeMap<i64, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        by_series.entry(entry.series).or_default().push(entry);
     }
-    // Series that differ only in what a campaign does not tell apart are counted together.
-    let mut additions: BTreeMap<(TenantId, &str), BTreeMap<&str, Addition>> = BTreeMap::new();
-    let mut spans: BTreeMap<(TenantId, &str), (Timestamp, Timestamp)> = BTreeMap::new();
-    for (met, addition) in series.all().iter().zip(by_series) {
-        let Some(campaign_id) = met.campaign_id.as_deref() else { continue };
-        let span = spans.entry((met.tenant, campaign_id)).or_insert((met.first_at, met.last_at));
-        *span = (span.0.min(met.first_at), span.1.max(met.last_at));
-        let all = additions.entry((met.tenant, campaign_id)).or_default().entry(&met.name).or_default();
-        all.events += addition.events;
-        all.recipients.extend(addition.recipients);
+    let mut campaigns: BTreeMap<(TenantId, String), Addition> = BTreeMap::new();
+    for (series, entries) in by_series {
+        let Identity { tenant, name, campaign_id: Some(campaign_id) } = series::identity(connection, series)?
+        else {
+            continue;
+        };
+        let addition = campaigns.entry((tenant, campaign_id)).or_insert_with(|| Addition {
+            first_at: Timestamp::MAX,
+            last_at: Timestamp::MIN,
+            events: BTreeMap::new(),
+        });
+        for entry in &entries {
+            addition.first_at = addition.first_at.min(entry.occurred_at);
+            addition.last_at = addition.last_at.max(entry.occurred_at);
+        }
+        addition.events.entry(name).or_default().extend(entries.iter().map(|entry| entry.recipient));
     }
-    for (((tenant, campaign_id), span), (_, additions)) in spans.into_iter().zip(additions) {
-        let campaign = widen_campaign(connection, tenant, campaign_id, span)?;
-        for (name, addition) in additions {
-            add_to_campaign(connection, campaign, name, addition)?;
+    Ok(campaigns)
+}
+
+fn add_to_campaigns(connection: &Connection, entries: &[Entry]) -> Result<()> {
+    for ((tenant, campaign_id), addition) in by_campaign(connection, entries)? {
+        let campaign =
+            widen_campaign(connection, tenant, &campaign_id, (addition.first_at, addition.last_at))?;
+        for (name, recipients) in addition.events {
+            add_to_campaign(connection, campaign, &name, &recipients)?;
         }
     }
     Ok(())
@@ -91,13 +105,19 @@ fn widen_campaign(
     upsert.query_row(values, |row| row.get(0)).stored()
 }
 
-fn add_to_campaign(connection: &Connection, campaign: i64, name: &str, addition: Addition) -> Result<()> {
+fn add_to_campaign(
+    connection: &Connection,
+    campaign: i64,
+    name: &str,
+    recipients: &[Option<i64>],
+) -> Result<()> {
     let sql = "INSERT INTO campaign_events VALUES (NULL, ?1, ?2, ?3, 0) ON CONFLICT DO UPDATE SET n = n + excluded.n
                RETURNING id";
     let mut upsert = connection.prepare_cached(sql).stored()?;
-    let id: i64 = upsert.query_row(params![campaign, name, addition.events], |row| row.get(0)).stored()?;
+    let new = recipients.len() as i64;
+    let id: i64 = upsert.query_row(params![campaign, name, new], |row| row.get(0)).stored()?;
 
-    let Addition { mut recipients, .. } = addition;
+    let mut recipients: Vec<i64> = recipients.iter().copied().flatten().collect();
     recipients.sort_unstable();
     recipients.dedup();
     let mut insert =

@@ -9,11 +9,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::SqliteResult;
 use crate::log::Log;
 use crate::row;
+use crate::tail::Session;
 
-pub(crate) fn submit(connection: &Connection, submissions: &[Submission]) -> Result<Vec<Submitted>> {
-    let mut log = Log::new(connection)?;
+pub(crate) fn submit(session: &Session<'_>, submissions: &[Submission]) -> Result<Vec<Submitted>> {
+    let mut log = Log::new(session)?;
     let outcomes: Result<Vec<Submitted>> =
-        submissions.iter().map(|submission| submit_one(connection, &mut log, submission)).collect();
+        submissions.iter().map(|submission| submit_one(session, &mut log, submission)).collect();
     let outcomes = outcomes?;
     log.finish()?;
     Ok(outcomes)

@@ -16,6 +16,7 @@ mod counts;
 mod enqueue;
 mod error;
 mod feed;
+mod fold;
 mod keys;
 mod lease;
 pub mod limit;
@@ -33,16 +34,19 @@ mod row;
 mod series;
 mod settle;
 mod stats;
+mod tail;
 mod timeline;
 mod verbs;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use angaros_clock::Clock;
 use angaros_store::Result;
 
 use readers::Readers;
+use tail::Tail;
 use writer::Writer;
 
 pub use connection::SQLITE_VERSION_MIN;
@@ -56,13 +60,22 @@ pub struct Options {
     pub read_millis_max: i64,
     /// Pages of 4 KiB in the write-ahead log that start a checkpoint.
     pub checkpoint_pages: u32,
+    /// Events that wait to be folded before that begins: more means fewer pages written for each, more memory (about 100
+    /// bytes for each), and a longer tail that reads look through.
+    pub fold_events: usize,
     /// Whether the process owns the file. Then no second owner may open it, and leases left over are its own.
     pub exclusive: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { readers: 4, read_millis_max: 10_000, checkpoint_pages: 10_000, exclusive: true }
+        Options {
+            readers: 4,
+            read_millis_max: 10_000,
+            checkpoint_pages: 10_000,
+            fold_events: 1 << 16,
+            exclusive: true,
+        }
     }
 }
 
@@ -92,8 +105,9 @@ impl SqliteStore {
         if ownership.is_some() {
             migrate::up(&mut writing)?;
         }
-        let readers = Readers::open(path, clock, options)?;
-        let writer = Writer::start(writing, path, clock, options)?;
+        let tail = Arc::new(Tail::load(&writing)?);
+        let readers = Readers::open(path, Arc::clone(&tail), clock, options)?;
+        let writer = Writer::start(writing, tail, path, clock, options)?;
         Ok(SqliteStore { path: path.to_owned(), writer, readers, _ownership: ownership })
     }
 

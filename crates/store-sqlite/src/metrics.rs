@@ -1,10 +1,10 @@
 //! Metrics of events: counts from whole quarters of hours and, at the edges of a range, from the events themselves;
 //! unique recipients from the thinned events of the series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use angaros_domain::event::THINNING_LEVEL_MAX;
+use angaros_domain::event::{THINNING_LEVEL_MAX, thinning_level};
 use angaros_domain::{TenantId, Timestamp};
 use angaros_store::{EventMetrics, Group, Grouping, MetricsQuery, Result, Tally};
 use rusqlite::{Connection, params};
@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 use crate::error::SqliteResult;
 use crate::quarters::{self, Quarters, day_of};
 use crate::series::{self, Matching};
+use crate::tail::{Entry, Session};
 
 /// Events that are looked at to count unique recipients. More in a range, and a sample of the recipients is counted.
 pub(crate) const SAMPLED_MAX: u64 = 1 << 17;
@@ -19,30 +20,43 @@ pub(crate) const SAMPLED_MAX: u64 = 1 << 17;
 /// Standard errors on each side of an estimate that hold it in 95 of 100 cases.
 const STANDARD_ERRORS: f64 = 1.96;
 
-pub(crate) fn metrics(
-    connection: &Connection,
-    tenant: TenantId,
-    query: &MetricsQuery,
-) -> Result<EventMetrics> {
-    let Range { start, end } = query.range;
-    let series = series::matching(connection, tenant, &query.filter, start, end)?;
+pub(crate) fn metrics(session: &Session<'_>, tenant: TenantId, query: &MetricsQuery) -> Result<EventMetrics> {
+    let series = series::matching(session, tenant, &query.filter)?;
+    let places: HashMap<i64, usize> = series.iter().zip(0..).map(|(one, place)| (one.id, place)).collect();
+    let is_wanted =
+        |entry: &Entry| query.range.contains(&entry.occurred_at) && places.contains_key(&entry.series);
+    let (folded, tail) = session.tail(is_wanted)?;
     let groups = Groups::of(query, &series);
     let mut counts = vec![0; groups.keys.len()];
     let mut active = Vec::new();
     for (place, one) in series.iter().enumerate() {
-        if count(connection, query, &groups, (place, one), &mut counts)? > 0 {
+        if count(session, &groups, folded, (place, one), &mut counts)? > 0 {
             active.push((place, one));
         }
     }
+    let tail: Vec<(usize, Option<i64>)> = tail
+        .iter()
+        .filter_map(|entry| Some((groups.at(places[&entry.series], entry.occurred_at)?, entry.recipient)))
+        .collect();
+    for (group, _) in &tail {
+        counts[*group] += 1;
+    }
     let total: u64 = counts.iter().sum();
-    let sample = Sample::take(connection, query, &groups, &active, total)?;
-    let tallies = groups.keys.into_iter().zip(counts).zip(sample.per_group());
+    let mut sample = Sample::of(total, groups.keys.len());
+    sample.add(tail.into_iter());
+    for (place, one) in active {
+        each_event(session, (one.id, sample.level), folded, groups.range, |at, recipient| {
+            sample.seen.extend(groups.at(place, at).zip(recipient));
+        })?;
+    }
+    let uniques = sample.uniques();
+    let tallies = groups.keys.into_iter().zip(counts).zip(uniques.per_group);
     let tallies = tallies.filter(|((_, count), _)| *count > 0);
     let groups = match query.grouping {
         Grouping::Whole => Vec::new(),
-        _ => tallies.map(|((key, count), seen)| (key, sample.tally(count, seen))).collect(),
+        _ => tallies.map(|((key, count), seen)| (key, tally(uniques.level, count, seen))).collect(),
     };
-    Ok(EventMetrics { totals: sample.tally(total, sample.in_all()), groups })
+    Ok(EventMetrics { totals: tally(uniques.level, total, uniques.in_all), groups })
 }
 
 /// Into which group an event belongs.
@@ -98,17 +112,18 @@ impl<'q> Groups<'q> {
     }
 }
 
-/// Counts a series; answers how many of its events are in range.
+/// Counts a series as far as it is folded; answers how many of its events are in range.
 fn count(
     connection: &Connection,
-    query: &MetricsQuery,
     groups: &Groups<'_>,
+    folded: i64,
     (place, series): (usize, &Matching),
     counts: &mut [u64],
 ) -> Result<u64> {
+    let range = groups.range;
     let sql = "SELECT day, quarters FROM event_counts WHERE series = ?1 AND day BETWEEN ?2 AND ?3";
     let mut statement = connection.prepare_cached(sql).stored()?;
-    let days = (day_of(query.range.start), day_of(query.range.end.plus_millis(-1)));
+    let days = (day_of(range.start), day_of(range.end.plus_millis(-1)));
     let mut rows = statement.query(params![series.id, days.0, days.1]).stored()?;
     let mut total = 0;
     while let Some(row) = rows.next().stored()? {
@@ -117,7 +132,7 @@ fn count(
             Quarters::decode(row.get_ref(1).stored()?.as_blob().map_err(rusqlite::Error::from).stored()?)?;
         for (quarter, n) in quarters.counted() {
             let span = quarters::span(day, quarter);
-            if span.end <= query.range.start || span.start >= query.range.end {
+            if span.end <= range.start || span.start >= range.end {
                 continue;
             }
             if let Some(group) = groups.whole(place, &span) {
@@ -125,7 +140,7 @@ fn count(
                 total += n;
                 continue;
             }
-            each_event(connection, series.id, 0, &span, |at, _| {
+            each_event(connection, (series.id, 0), folded, &span, |at, _| {
                 if let Some(group) = groups.at(place, at) {
                     counts[group] += 1;
                     total += 1;
@@ -136,20 +151,20 @@ fn count(
     Ok(total)
 }
 
-/// Shows every event of a series in a span of time whose recipient is on a level or above.
+/// Shows every folded event of a series in a span of time whose recipient is on a level or above.
 fn each_event(
     connection: &Connection,
-    series: i64,
-    level: u32,
+    (series, level): (i64, u32),
+    folded: i64,
     span: &Range<Timestamp>,
     mut see: impl FnMut(Timestamp, Option<i64>),
 ) -> Result<()> {
     let sql = "SELECT occurred_at, recipient FROM series_events
-               WHERE series = ?1 AND level = ?2 AND occurred_at >= ?3 AND occurred_at < ?4";
+               WHERE series = ?1 AND level = ?2 AND occurred_at >= ?3 AND occurred_at < ?4 AND position <= ?5";
     let mut statement = connection.prepare_cached(sql).stored()?;
     for level in level..=THINNING_LEVEL_MAX {
-        let mut rows =
-            statement.query(params![series, level, span.start.as_millis(), span.end.as_millis()]).stored()?;
+        let span = (span.start.as_millis(), span.end.as_millis());
+        let mut rows = statement.query(params![series, level, span.0, span.1, folded]).stored()?;
         while let Some(row) = rows.next().stored()? {
             see(Timestamp::from_millis(row.get(0).stored()?), row.get(1).stored()?);
         }
@@ -157,65 +172,59 @@ fn each_event(
     Ok(())
 }
 
-/// The recipients that were seen, of each group: all of them, or those of a level.
+/// The recipients that were seen, of each group: all of them, or those of a level and above.
 struct Sample {
     level: u32,
-    /// Sorted, each once.
     seen: Vec<(usize, i64)>,
     groups: usize,
 }
 
+/// How many different recipients a sample holds.
+struct Uniques {
+    level: u32,
+    per_group: Vec<usize>,
+    in_all: usize,
+}
+
 impl Sample {
-    /// Takes the smallest sample that is not larger than [`SAMPLED_MAX`] events, by what is to be expected.
-    fn take(
-        connection: &Connection,
-        query: &MetricsQuery,
-        groups: &Groups<'_>,
-        series: &[(usize, &Matching)],
-        total: u64,
-    ) -> Result<Sample> {
-        let level =
-            (0..THINNING_LEVEL_MAX).find(|level| total >> level <= SAMPLED_MAX).unwrap_or(THINNING_LEVEL_MAX);
-        let mut seen = Vec::new();
-        for (place, one) in series {
-            each_event(connection, one.id, level, &query.range, |at, recipient| {
-                seen.extend(groups.at(*place, at).zip(recipient));
-            })?;
-        }
-        seen.sort_unstable();
-        seen.dedup();
-        Ok(Sample { level, seen, groups: groups.keys.len() })
+    /// The smallest sample of so many events that is to be expected to have not more than [`SAMPLED_MAX`] of them.
+    fn of(total: u64, groups: usize) -> Sample {
+        let level = (0..THINNING_LEVEL_MAX).find(|level| total >> level <= SAMPLED_MAX);
+        Sample { level: level.unwrap_or(THINNING_LEVEL_MAX), seen: Vec::new(), groups }
     }
 
-    /// How many different recipients were seen in each group.
-    fn per_group(&self) -> Vec<usize> {
-        let mut counts = vec![0; self.groups];
+    /// Adds those recipients that belong into it.
+    fn add(&mut self, recipients: impl Iterator<Item = (usize, Option<i64>)>) {
+        let level = self.level;
+        let recipients = recipients.filter_map(|(group, recipient)| Some((group, recipient?)));
+        self.seen.extend(recipients.filter(|(_, recipient)| thinning_level(*recipient) >= level));
+    }
+
+    fn uniques(mut self) -> Uniques {
+        self.seen.sort_unstable();
+        self.seen.dedup();
+        let mut per_group = vec![0; self.groups];
         for (group, _) in &self.seen {
-            counts[*group] += 1;
+            per_group[*group] += 1;
         }
-        counts
-    }
-
-    /// How many different recipients were seen in all.
-    fn in_all(&self) -> usize {
         let mut recipients: Vec<i64> = self.seen.iter().map(|(_, recipient)| *recipient).collect();
         recipients.sort_unstable();
         recipients.dedup();
-        recipients.len()
+        Uniques { level: self.level, per_group, in_all: recipients.len() }
     }
+}
 
-    /// The estimate from what was seen. The relative standard error of a sample with the probability p of d recipients
-    /// is sqrt((1 - p) / d).
-    fn tally(&self, count: u64, seen: usize) -> Tally {
-        let unique_recipients = ((seen as u64) << self.level).min(count);
-        let error = match (self.level, seen) {
-            (0, _) => 0.0,
-            (_, 0) => 1.0,
-            (level, seen) => {
-                let missed = 1.0 - 1.0 / f64::from(1u32 << level);
-                (STANDARD_ERRORS * (missed / seen as f64).sqrt()).min(1.0)
-            }
-        };
-        Tally { count, unique_recipients, error }
-    }
+/// The estimate from what a sample of a level holds. The relative standard error of a sample with the probability p of d
+/// recipients is sqrt((1 - p) / d).
+fn tally(level: u32, count: u64, seen: usize) -> Tally {
+    let unique_recipients = ((seen as u64) << level).min(count);
+    let error = match (level, seen) {
+        (0, _) => 0.0,
+        (_, 0) => 1.0,
+        (level, seen) => {
+            let missed = 1.0 - 1.0 / f64::from(1u32 << level);
+            (STANDARD_ERRORS * (missed / seen as f64).sqrt()).min(1.0)
+        }
+    };
+    Tally { count, unique_recipients, error }
 }

@@ -7,9 +7,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
 use crate::log::Log;
+use crate::tail::Session;
 use crate::{claim, enqueue, row};
 
-pub(crate) fn promote(connection: &Connection, now: Timestamp, limit: usize) -> Result<Promotion> {
+pub(crate) fn promote(session: &Session<'_>, now: Timestamp, limit: usize) -> Result<Promotion> {
+    let connection = session.connection;
     let sql = "SELECT due_at, slot FROM deferred WHERE due_at <= ?1 ORDER BY due_at, slot LIMIT ?2";
     let due: Vec<(i64, i64)> = connection
         .prepare_cached(sql)
@@ -20,7 +22,7 @@ pub(crate) fn promote(connection: &Connection, now: Timestamp, limit: usize) -> 
         .stored()?
         .collect::<rusqlite::Result<_>>()
         .stored()?;
-    let mut log = Log::new(connection)?;
+    let mut log = Log::new(session)?;
     let mut transitions = Vec::new();
     let mut delete =
         connection.prepare_cached("DELETE FROM deferred WHERE due_at = ?1 AND slot = ?2").stored()?;

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use crate::error::SqliteResult;
+use crate::tail::{Session, Tail};
 use crate::{Options, connection};
 
 /// Steps of SQLite's machine between two looks at the clock: well under a millisecond of work.
@@ -42,6 +43,7 @@ impl Drop for Lent {
 /// The pool.
 #[derive(Clone)]
 pub(crate) struct Readers {
+    tail: Arc<Tail>,
     idle: Arc<Mutex<Vec<Reader>>>,
     free: Arc<Semaphore>,
     clock: Clock,
@@ -50,7 +52,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// Opens the connections.
-    pub(crate) fn open(path: &Path, clock: &Clock, options: Options) -> Result<Readers> {
+    pub(crate) fn open(path: &Path, tail: Arc<Tail>, clock: &Clock, options: Options) -> Result<Readers> {
         let mut idle = Vec::with_capacity(options.readers);
         for _ in 0..options.readers {
             let mut connection = connection::open_reader(path)?;
@@ -61,6 +63,7 @@ impl Readers {
             idle.push(Reader { connection, deadline });
         }
         Ok(Readers {
+            tail,
             idle: Arc::new(Mutex::new(idle)),
             free: Arc::new(Semaphore::new(options.readers)),
             clock: clock.clone(),
@@ -72,10 +75,11 @@ impl Readers {
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&Session<'_>) -> Result<T> + Send + 'static,
     {
         let closed = |_| StoreError::Unavailable("the store is closed".into());
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
+        let tail = Arc::clone(&self.tail);
         let (idle, deadline) = (Arc::clone(&self.idle), self.clock.now().plus_millis(self.millis_max));
         let reading = tokio::task::spawn_blocking(move || {
             let reader = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -83,7 +87,8 @@ impl Readers {
             // There are as many permits as connections, so one is there.
             let Some(reader) = &lent.reader else { return Err(StoreError::Busy) };
             reader.deadline.store(deadline.as_millis(), Ordering::Relaxed);
-            let result = in_transaction(&reader.connection, work);
+            let session = Session { connection: &reader.connection, tail: &tail };
+            let result = in_transaction(&session, work);
             drop(lent);
             drop(permit);
             result
@@ -92,10 +97,10 @@ impl Readers {
     }
 }
 
-fn in_transaction<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    connection.prepare_cached("BEGIN").stored()?.execute([]).stored()?;
-    let result = work(connection);
+fn in_transaction<T>(session: &Session<'_>, work: impl FnOnce(&Session<'_>) -> Result<T>) -> Result<T> {
+    session.prepare_cached("BEGIN").stored()?.execute([]).stored()?;
+    let result = work(session);
     // Nothing was written; ending the transaction only lets go of the snapshot.
-    let ended = connection.prepare_cached("ROLLBACK").stored()?.execute([]).stored();
+    let ended = session.prepare_cached("ROLLBACK").stored()?.execute([]).stored();
     ended.and(result)
 }

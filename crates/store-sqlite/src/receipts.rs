@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::SqliteResult;
 use crate::log::Log;
+use crate::tail::Session;
 use crate::timeline::{Subject, timeline};
 use crate::{read, row};
 
@@ -30,7 +31,7 @@ pub(crate) fn apply(connection: &Connection, log: &mut Log<'_>, event: &Event) -
 
 /// Lets a receipt that came before the result change a notification that was just settled as sent.
 pub(crate) fn catch_up(
-    connection: &Connection,
+    session: &Session<'_>,
     log: &mut Log<'_>,
     slot: i64,
     notification: &Notification,
@@ -42,18 +43,13 @@ pub(crate) fn catch_up(
     let ids = [Some(notification.id.to_string()), notification.provider_message_id.clone()];
     for id in ids.into_iter().flatten() {
         let page = PageRequest { limit: LOOKED_AT_MAX, after: None };
-        let told = timeline(
-            connection,
-            notification.tenant,
-            &Subject::Message(id),
-            &TimelineFilter::default(),
-            &page,
-        )?;
+        let told =
+            timeline(session, notification.tenant, &Subject::Message(id), &TimelineFilter::default(), &page)?;
         for event in told.iter().filter(|event| event.received_at >= since) {
             let Some(receipt) = Receipt::of(event) else { continue };
             let mut notification = notification.clone();
             if let Ok(events) = notification.apply(change(receipt, event), notification.updated_at) {
-                row::update_notification(connection, slot, &notification)?;
+                row::update_notification(session, slot, &notification)?;
                 return Ok(Some((notification, log.append_all(&events)?)));
             }
         }

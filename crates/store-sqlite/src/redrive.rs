@@ -8,12 +8,14 @@ use rusqlite::Connection;
 
 use crate::list::Condition;
 use crate::log::Log;
+use crate::tail::Session;
 use crate::{enqueue, lease, list, read, row};
 
-pub(crate) fn redrive(connection: &Connection, params: &RedriveParams) -> Result<Redriven> {
+pub(crate) fn redrive(session: &Session<'_>, params: &RedriveParams) -> Result<Redriven> {
+    let connection = session.connection;
     let mut redriven = Redriven::default();
     let chosen = choose_by_id(connection, params, &mut redriven)?;
-    let mut log = Log::new(connection)?;
+    let mut log = Log::new(session)?;
     for (slot, mut notification) in chosen {
         let events = notification.apply(Change::Redrive, params.now)?;
         row::update_notification(connection, slot, &notification)?;

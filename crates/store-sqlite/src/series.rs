@@ -3,24 +3,21 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 
+use angaros_domain::TenantId;
 use angaros_domain::event::Event;
-use angaros_domain::{TenantId, Timestamp};
 use angaros_store::{Result, SeriesFilter};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter};
 
 use crate::error::SqliteResult;
 
 /// A series that a job has met.
-pub(crate) struct Met {
-    pub(crate) id: i64,
-    pub(crate) tenant: TenantId,
-    pub(crate) name: String,
-    pub(crate) campaign_id: Option<String>,
+struct Met {
+    id: i64,
+    tenant: TenantId,
+    name: String,
+    campaign_id: Option<String>,
     provider: String,
     channel: Option<String>,
-    /// When its events happened, as far as this job knows: first and last.
-    pub(crate) first_at: Timestamp,
-    pub(crate) last_at: Timestamp,
 }
 
 impl Met {
@@ -36,60 +33,34 @@ impl Met {
 /// The series that a job meets, each looked up or made once.
 #[derive(Default)]
 pub(crate) struct SeriesMet {
-    met: Vec<Met>,
-    by_hash: HashMap<u64, usize>,
+    met: HashMap<u64, Met>,
     hasher: RandomState,
 }
 
 impl SeriesMet {
-    /// The place in [`SeriesMet::all`] of an event's series; takes note of when the event happened.
-    pub(crate) fn of(&mut self, connection: &Connection, event: &Event) -> Result<usize> {
+    /// The number of an event's series.
+    pub(crate) fn of(&mut self, connection: &Connection, event: &Event) -> Result<i64> {
         let what = (event.tenant, &event.name, &event.channel, &event.campaign_id, &event.provider);
         let mut hash = self.hasher.hash_one(what);
         loop {
-            match self.by_hash.get(&hash) {
-                Some(place) if self.met[*place].is_of(event) => {
-                    let met = &mut self.met[*place];
-                    met.first_at = met.first_at.min(event.occurred_at);
-                    met.last_at = met.last_at.max(event.occurred_at);
-                    return Ok(*place);
-                }
+            match self.met.get(&hash) {
+                Some(met) if met.is_of(event) => return Ok(met.id),
                 // Two that share a hash: the second one stands under the next number.
                 Some(_) => hash = hash.wrapping_add(1),
                 None => break,
             }
         }
         let id = find_or_insert(connection, event)?;
-        self.by_hash.insert(hash, self.met.len());
-        self.met.push(Met {
+        let met = Met {
             id,
             tenant: event.tenant,
             name: event.name.clone(),
             campaign_id: event.campaign_id.clone(),
             provider: event.provider.clone(),
             channel: event.channel.clone(),
-            first_at: event.occurred_at,
-            last_at: event.occurred_at,
-        });
-        Ok(self.met.len() - 1)
-    }
-
-    pub(crate) fn all(&self) -> &[Met] {
-        &self.met
-    }
-
-    /// Stores since when and until when the series have events.
-    pub(crate) fn finish(&self, connection: &Connection) -> Result<()> {
-        let mut widen = connection
-            .prepare_cached(
-                "UPDATE series SET first_at = min(first_at, ?2), last_at = max(last_at, ?3)
-                 WHERE id = ?1 AND (first_at > ?2 OR last_at < ?3)",
-            )
-            .stored()?;
-        for met in &self.met {
-            widen.execute(params![met.id, met.first_at.as_millis(), met.last_at.as_millis()]).stored()?;
-        }
-        Ok(())
+        };
+        self.met.insert(hash, met);
+        Ok(id)
     }
 }
 
@@ -102,11 +73,10 @@ fn find_or_insert(connection: &Connection, event: &Event) -> Result<i64> {
     if let Some(id) = found.stored()? {
         return Ok(id);
     }
-    let at = event.occurred_at.as_millis();
     connection
-        .prepare_cached("INSERT INTO series VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?6)")
+        .prepare_cached("INSERT INTO series VALUES (NULL, ?1, ?2, ?3, ?4, ?5)")
         .stored()?
-        .insert(params![event.tenant.0, event.provider, event.name, channel, campaign_id, at])
+        .insert(params![event.tenant.0, event.provider, event.name, channel, campaign_id])
         .stored()
 }
 
@@ -123,35 +93,12 @@ pub(crate) struct Matching {
     pub(crate) campaign_id: Option<String>,
 }
 
-/// The series of a tenant that a filter lets through and that have events in a range.
+/// The series of a tenant that a filter lets through.
 pub(crate) fn matching(
     connection: &Connection,
     tenant: TenantId,
     filter: &SeriesFilter,
-    from: Timestamp,
-    to: Timestamp,
 ) -> Result<Vec<Matching>> {
-    let (sql, values) = matching_query(tenant, filter, from, to);
-    let mut statement = connection.prepare_cached(&sql).stored()?;
-    let rows = statement
-        .query_map(params_from_iter(values), |row| {
-            Ok(Matching {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                channel: row.get(2)?,
-                campaign_id: row.get(3)?,
-            })
-        })
-        .stored()?;
-    rows.collect::<rusqlite::Result<_>>().stored()
-}
-
-fn matching_query(
-    tenant: TenantId,
-    filter: &SeriesFilter,
-    from: Timestamp,
-    to: Timestamp,
-) -> (String, Vec<Box<dyn ToSql>>) {
     let mut sql =
         "SELECT id, name, nullif(channel, ''), nullif(campaign_id, '') FROM series WHERE tenant = ?"
             .to_owned();
@@ -167,8 +114,27 @@ fn matching_query(
             values.push(Box::new(wanted.clone()));
         }
     }
-    sql.push_str(" AND last_at >= ? AND first_at < ? ORDER BY id");
-    values.push(Box::new(from.as_millis()));
-    values.push(Box::new(to.as_millis()));
-    (sql, values)
+    sql.push_str(" ORDER BY id");
+    let mut statement = connection.prepare_cached(&sql).stored()?;
+    let rows = statement.query_map(params_from_iter(values), |row| {
+        Ok(Matching { id: row.get(0)?, name: row.get(1)?, channel: row.get(2)?, campaign_id: row.get(3)? })
+    });
+    rows.stored()?.collect::<rusqlite::Result<_>>().stored()
+}
+
+/// Whose a series is, what its events are called, and in which campaign they are.
+pub(crate) struct Identity {
+    pub(crate) tenant: TenantId,
+    pub(crate) name: String,
+    pub(crate) campaign_id: Option<String>,
+}
+
+/// What a series stands for.
+pub(crate) fn identity(connection: &Connection, id: i64) -> Result<Identity> {
+    let sql = "SELECT tenant, name, nullif(campaign_id, '') FROM series WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql).stored()?;
+    let found = statement.query_row([id], |row| {
+        Ok(Identity { tenant: TenantId(row.get(0)?), name: row.get(1)?, campaign_id: row.get(2)? })
+    });
+    found.stored()
 }

@@ -3,10 +3,11 @@
 use angaros_domain::event::{Event, message_key, recipient_key};
 use angaros_domain::{EventId, TenantId, Timestamp};
 use angaros_store::{PageRequest, Result, TimelineFilter};
-use rusqlite::{Connection, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter};
 
 use crate::error::SqliteResult;
 use crate::row;
+use crate::tail::{Entry, Session};
 
 /// Whose timeline is read.
 #[derive(Debug, Clone)]
@@ -16,6 +17,22 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
+    /// What an entry of the tail says of such a subject.
+    fn of(&self, entry: &Entry) -> Option<i64> {
+        match self {
+            Subject::Message(_) => entry.message,
+            Subject::Recipient(_) => entry.recipient,
+        }
+    }
+
+    /// Whether an event is of this subject: the text decides.
+    fn is_of(&self, event: &Event) -> bool {
+        match self {
+            Subject::Message(id) => event.message_id.as_ref() == Some(id),
+            Subject::Recipient(id) => event.recipient_id.as_ref() == Some(id),
+        }
+    }
+
     /// The table, its key's column, the key, and the column and the text that decide.
     fn parts(&self, tenant: TenantId) -> (&'static str, &'static str, i64, &'static str, &str) {
         match self {
@@ -28,23 +45,83 @@ impl Subject {
 }
 
 pub(crate) fn timeline(
-    connection: &Connection,
+    session: &Session<'_>,
     tenant: TenantId,
     subject: &Subject,
     filter: &TimelineFilter,
     page: &PageRequest<(Timestamp, EventId)>,
 ) -> Result<Vec<Event>> {
-    let (sql, values) = timeline_query(tenant, subject, filter, page);
+    let key = subject.parts(tenant).2;
+    let (folded, tail) = session.tail(|entry| subject.of(entry) == Some(key))?;
+    let mut events = folded_page(session, tenant, subject, filter, (page, folded))?;
+    events.extend(tail_page(session, tenant, subject, filter, (page, tail))?);
+    events.sort_by_key(|event| (event.occurred_at, event.id));
+    if filter.descending {
+        events.reverse();
+    }
+    events.truncate(page.limit);
+    Ok(events)
+}
+
+/// The page as it would be without the tail of the log.
+fn folded_page(
+    connection: &Connection,
+    tenant: TenantId,
+    subject: &Subject,
+    filter: &TimelineFilter,
+    (page, folded): (&PageRequest<(Timestamp, EventId)>, i64),
+) -> Result<Vec<Event>> {
+    let (sql, values) = timeline_query(tenant, subject, filter, (page, folded));
     let mut statement = connection.prepare_cached(&sql).stored()?;
     let rows = statement.query_map(params_from_iter(values), row::event).stored()?;
     rows.collect::<rusqlite::Result<Vec<Event>>>().stored()
+}
+
+/// The page as it would be of the tail of the log alone.
+fn tail_page(
+    connection: &Connection,
+    tenant: TenantId,
+    subject: &Subject,
+    filter: &TimelineFilter,
+    (page, mut tail): (&PageRequest<(Timestamp, EventId)>, Vec<Entry>),
+) -> Result<Vec<Event>> {
+    let place = |entry: &Entry| (entry.occurred_at, entry.position);
+    let after = page.after.map(|(at, id)| (at, id.place()));
+    tail.retain(|entry| {
+        filter.from.is_none_or(|from| entry.occurred_at >= from)
+            && filter.to.is_none_or(|to| entry.occurred_at <= to)
+            && after.is_none_or(
+                |after| if filter.descending { place(entry) < after } else { place(entry) > after },
+            )
+    });
+    tail.sort_unstable_by_key(place);
+    if filter.descending {
+        tail.reverse();
+    }
+    let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
+    let sql = format!("SELECT {columns} FROM {tables} WHERE e.position = ?1 AND e.tenant = ?2");
+    let mut statement = connection.prepare_cached(&sql).stored()?;
+    let mut events = Vec::new();
+    for entry in tail {
+        if events.len() == page.limit {
+            break;
+        }
+        let found = statement.query_row([entry.position, tenant.0], row::event).optional().stored()?;
+        events.extend(found.filter(|event| subject.is_of(event) && is_told(filter, event)));
+    }
+    Ok(events)
+}
+
+fn is_told(filter: &TimelineFilter, event: &Event) -> bool {
+    filter.event_name.as_ref().is_none_or(|name| event.name == *name)
+        && filter.channel.as_ref().is_none_or(|channel| event.channel.as_ref() == Some(channel))
 }
 
 fn timeline_query(
     tenant: TenantId,
     subject: &Subject,
     filter: &TimelineFilter,
-    page: &PageRequest<(Timestamp, EventId)>,
+    (page, folded): (&PageRequest<(Timestamp, EventId)>, i64),
 ) -> (String, Vec<Box<dyn ToSql>>) {
     let (after, order) = if filter.descending { ("<", "DESC") } else { (">", "ASC") };
     let (table, key_column, key, column, text) = subject.parts(tenant);
@@ -52,9 +129,10 @@ fn timeline_query(
     // Optional conditions are left out of the text, so that what remains is served by the table's own order.
     let mut sql = format!(
         "SELECT {columns} FROM {table} AS t CROSS JOIN {tables}
-         WHERE t.{key_column} = ? AND e.position = t.position AND e.{column} = ? AND e.tenant = ?"
+         WHERE t.{key_column} = ? AND t.position <= ? AND e.position = t.position AND e.{column} = ? AND e.tenant = ?"
     );
-    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(key), Box::new(text.to_owned()), Box::new(tenant.0)];
+    let mut values: Vec<Box<dyn ToSql>> =
+        vec![Box::new(key), Box::new(folded), Box::new(text.to_owned()), Box::new(tenant.0)];
     let mut condition = |text: &str, value: Box<dyn ToSql>| {
         sql.push_str(text);
         values.push(value);
@@ -104,7 +182,7 @@ mod tests {
                 descending,
             };
             for subject in [Subject::Message("m".into()), Subject::Recipient("r".into())] {
-                let (sql, values) = timeline_query(TenantId::DEFAULT, &subject, &filter, &page);
+                let (sql, values) = timeline_query(TenantId::DEFAULT, &subject, &filter, (&page, 1));
                 let mut statement = writer.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
                 let plan: Vec<String> = statement
                     .query_map(params_from_iter(values), |row| row.get(3))

@@ -233,7 +233,7 @@ impl Catalog for SqliteStore {
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>> {
-        self.readers.run(keys::keys).await
+        self.readers.run(|c| keys::keys(c)).await
     }
 
     async fn pauses_set(&self, channels: &[Channel], paused: bool, now: Timestamp) -> Result<Pauses> {
@@ -242,6 +242,6 @@ impl Catalog for SqliteStore {
     }
 
     async fn pauses(&self) -> Result<Pauses> {
-        self.readers.run(catalog::pauses).await
+        self.readers.run(|c| catalog::pauses(c)).await
     }
 }

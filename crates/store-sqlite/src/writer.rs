@@ -6,7 +6,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -17,8 +16,9 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Options;
-use crate::checkpoint::Checkpointer;
-use crate::error::SqliteResult;
+use crate::checkpoint::{self, Checkpointer};
+use crate::fold::Folding;
+use crate::tail::{Session, Tail};
 
 /// Jobs that may wait for the writer; each may hold thousands of rows, and more are refused.
 const JOBS_MAX: usize = 1024;
@@ -28,7 +28,7 @@ const COMMIT_MILLIS_MAX: i64 = 100;
 
 /// Runs in a transaction, and says whether it failed and how to answer once the transaction's fate is known. Without a
 /// connection there is no transaction to run in; the answer is then that of the failed transaction.
-type Job = Box<dyn FnOnce(Option<&Connection>) -> Done + Send>;
+type Job = Box<dyn FnOnce(Option<&Session<'_>>) -> Done + Send>;
 
 struct Done {
     failed: bool,
@@ -45,26 +45,20 @@ impl Writer {
     /// Starts the thread, and the one that checkpoints beside it.
     pub(crate) fn start(
         mut connection: Connection,
+        tail: Arc<Tail>,
         path: &Path,
         clock: &Clock,
         options: Options,
     ) -> Result<Writer> {
-        let pages = Arc::new(AtomicU32::new(0));
-        let seen = Arc::clone(&pages);
-        connection
-            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
-                // Called for commits that wrote something, and for no others.
-                metrics::counter!(metric::STORE_COMMITS).increment(1);
-                seen.store(count.unsigned_abs(), Ordering::Relaxed);
-                Ok(())
-            }))
-            .stored()?;
-        let checkpointer = Checkpointer::start(path, options.checkpoint_pages, pages)?;
+        let checkpointer = checkpoint::of_writer(&mut connection, path, options)?;
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
         let clock = clock.clone();
         let thread = std::thread::Builder::new()
             .name("angaros-writer".into())
-            .spawn(move || write(&connection, waiting, &clock, &checkpointer))
+            .spawn(move || {
+                let session = Session { connection: &connection, tail: &tail };
+                write(&session, Folding::of(&tail, options.fold_events), waiting, &clock, &checkpointer);
+            })
             .map_err(|error| StoreError::Unavailable(format!("cannot start the writer: {error}")))?;
         Ok(Writer { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
     }
@@ -74,7 +68,7 @@ impl Writer {
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&Session<'_>) -> Result<T> + Send + 'static,
     {
         let (job, outcome) = job(work);
         self.jobs()?.try_send(job).map_err(|error| match error {
@@ -89,7 +83,7 @@ impl Writer {
     pub(crate) async fn run_patiently<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&Session<'_>) -> Result<T> + Send + 'static,
     {
         let (job, outcome) = job(work);
         self.jobs()?.send(job).await.map_err(|_| closed())?;
@@ -105,12 +99,12 @@ impl Writer {
 fn job<T, F>(work: F) -> (Job, oneshot::Receiver<Result<T>>)
 where
     T: Send + 'static,
-    F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    F: FnOnce(&Session<'_>) -> Result<T> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    let job: Job = Box::new(move |connection| {
-        let result = match connection {
-            Some(connection) => catch_unwind(AssertUnwindSafe(|| work(connection)))
+    let job: Job = Box::new(move |session| {
+        let result = match session {
+            Some(session) => catch_unwind(AssertUnwindSafe(|| work(session)))
                 .unwrap_or_else(|_| Err(StoreError::Internal("a write panicked".into()))),
             None => Err(StoreError::Unavailable("no transaction could be begun".into())),
         };
@@ -139,12 +133,18 @@ impl Drop for Writer {
 }
 
 fn write(
-    connection: &Connection,
+    session: &Session<'_>,
+    mut folding: Folding,
     mut waiting: mpsc::Receiver<Job>,
     clock: &Clock,
     checkpointer: &Checkpointer,
 ) {
-    while let Some(first) = waiting.blocking_recv() {
+    loop {
+        // As long as there is something to fold, nobody has to write for the next transaction to begin.
+        let first = if folding.is_due() { waiting.try_recv().ok() } else { waiting.blocking_recv() };
+        if first.is_none() && (waiting.is_closed() || !folding.is_due()) {
+            return;
+        }
         let stopwatch = clock.stopwatch();
         let mut done = Vec::new();
         let waiting = &mut waiting;
@@ -153,8 +153,8 @@ fn write(
             let in_time = stopwatch.elapsed_millis() <= COMMIT_MILLIS_MAX;
             if in_time { waiting.try_recv().ok() } else { None }
         });
-        let committed =
-            commit(connection, &mut done, std::iter::once(first).chain(more.take(COMMIT_JOBS_MAX - 1)));
+        let jobs = first.into_iter().chain(more.take(COMMIT_JOBS_MAX - 1));
+        let committed = commit(session, &mut folding, &mut done, jobs);
         metrics::histogram!(metric::STORE_COMMIT_SECONDS).record(stopwatch.elapsed().as_secs_f64());
         let outcome = committed.map_err(|error| {
             tracing::error!(%error, "a transaction could not be committed");
@@ -163,26 +163,31 @@ fn write(
         for Done { answer, .. } in done {
             answer(outcome.clone());
         }
-        checkpointer.after_commit(connection);
+        checkpointer.after_commit(session.connection);
     }
 }
 
-/// One transaction with every job in it. On an error nothing is stored, and every job is told so.
+/// One transaction with every job in it, and a step of the folding. On an error nothing is stored, and every job is told
+/// so.
 fn commit(
-    connection: &Connection,
+    session: &Session<'_>,
+    folding: &mut Folding,
     done: &mut Vec<Done>,
     jobs: impl Iterator<Item = Job>,
 ) -> rusqlite::Result<()> {
-    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
+    let execute = |sql: &str| session.prepare_cached(sql)?.execute([]).map(drop);
+    let start = session.tail.mark();
     let mut failed = execute("BEGIN IMMEDIATE").err();
     for job in jobs {
         if failed.is_none() {
             failed = execute("SAVEPOINT job").err();
         }
         let runs = failed.is_none();
-        let result = job(runs.then_some(connection));
+        let mark = session.tail.mark();
+        let result = job(runs.then_some(session));
         if runs {
             if result.failed {
+                session.tail.back_to(mark);
                 failed = failed.or(execute("ROLLBACK TO job").err());
             }
             failed = failed.or(execute("RELEASE job").err());
@@ -194,18 +199,39 @@ fn commit(
         }
     }
     if failed.is_none() {
+        failed = fold(session, folding, start).err();
+    }
+    if failed.is_none() {
         failed = execute("COMMIT").err();
     }
     match failed {
-        None => Ok(()),
+        None => {
+            folding.committed(session.tail);
+            Ok(())
+        }
         Some(error) => {
+            folding.rolled_back();
             // A failed transaction may already have been rolled back by SQLite itself.
-            if !connection.is_autocommit()
+            if !session.is_autocommit()
                 && let Err(error) = execute("ROLLBACK")
             {
                 tracing::error!(%error, "a failed transaction could not be rolled back");
             }
+            session.tail.back_to(start);
             Err(error)
         }
     }
+}
+
+/// A step of the folding. If it fails, that is nobody's fault who writes: it is undone and begun again later.
+fn fold(session: &Session<'_>, folding: &mut Folding, start: i64) -> rusqlite::Result<()> {
+    let execute = |sql: &str| session.prepare_cached(sql)?.execute([]).map(drop);
+    let appended = usize::try_from(session.tail.mark() - start).unwrap_or(0);
+    execute("SAVEPOINT fold")?;
+    if let Err(error) = folding.step(session.connection, appended) {
+        tracing::error!(%error, "events could not be folded; it is tried again");
+        folding.rolled_back();
+        execute("ROLLBACK TO fold")?;
+    }
+    execute("RELEASE fold")
 }

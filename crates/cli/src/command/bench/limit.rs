@@ -26,7 +26,8 @@ pub(super) async fn probe(bed: &Bed, data: &str, events: &Events) -> Result<Opti
     std::fs::create_dir_all(&folder)?;
     let rows: Vec<Reported> = events.distinct().map(|event| reported(event, &clock)).collect();
     let count = rows.len() as f64;
-    let took = limit::insert(&folder.join("angaros.db"), &clock, rows).await?;
+    let inserting = move || limit::insert(&folder.join("angaros.db"), &clock, &rows);
+    let took = tokio::task::spawn_blocking(inserting).await??;
     Ok(Some(count / took.as_secs_f64()))
 }
 

@@ -1,0 +1,222 @@
+//! The tail of the log: events that are stored, but not yet in the tables beside the log.
+//!
+//! Timelines, counts and keys are trees in which each event dirties pages of its own. So an event is stored in the log
+//! alone, which is one page for many; what the other tables will say of it is kept here, in memory, and they are brought
+//! up in one go for tens of thousands of events, in the order of their keys (`fold.rs`). How far they are, the table
+//! `folded` says: who reads adds what stands behind that place, and sees every event from its commit on. After a crash
+//! the tail is read from the log again, so that it is never lost.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Deref;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use angaros_domain::Timestamp;
+use angaros_domain::event::{Event, PROVIDER_ANGAROS, message_key, recipient_key};
+use angaros_domain::ingest::EventKey;
+use angaros_store::{Result, StoreError};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::error::SqliteResult;
+use crate::row;
+
+/// A connection and the tail of the log that it reads or writes.
+pub(crate) struct Session<'s> {
+    pub(crate) connection: &'s Connection,
+    pub(crate) tail: &'s Tail,
+}
+
+impl Deref for Session<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+/// What the tables beside the log will say of an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) position: i64,
+    pub(crate) series: i64,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) recipient: Option<i64>,
+    pub(crate) message: Option<i64>,
+    /// Under which key it is found; the engine's own events have none.
+    pub(crate) key: Option<EventKey>,
+}
+
+impl Entry {
+    pub(crate) fn new(event: &Event, position: i64, series: i64, key: Option<EventKey>) -> Entry {
+        Entry {
+            position,
+            series,
+            occurred_at: event.occurred_at,
+            recipient: event.recipient_id.as_ref().map(|id| recipient_key(event.tenant, id)),
+            message: event.message_id.as_ref().map(|id| message_key(event.tenant, id)),
+            key,
+        }
+    }
+}
+
+/// The tail, shared by the writer and all readers.
+#[derive(Default)]
+pub(crate) struct Tail(RwLock<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    /// In the order of their positions, without a gap. What was folded last is still here: a reader may not have seen yet
+    /// that it was.
+    entries: VecDeque<Entry>,
+    /// How far the tables beside the log were brought up, and how far the time before.
+    folded: i64,
+    folded_before: i64,
+    /// Where the keys stand that are not in their table yet.
+    keys: HashMap<EventKey, i64>,
+}
+
+impl Tail {
+    /// Reads the tail from the log.
+    pub(crate) fn load(connection: &Connection) -> Result<Tail> {
+        let tail = Tail::default();
+        let folded: i64 = folded(connection)?;
+        tail.write().folded = folded;
+        tail.write().folded_before = folded;
+        let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
+        let sql = format!(
+            "SELECT {columns}, e.position, e.series FROM {tables} WHERE e.position > ?1 ORDER BY e.position"
+        );
+        let mut statement = connection.prepare(&sql).stored()?;
+        let mut rows = statement.query([folded]).stored()?;
+        while let Some(found) = rows.next().stored()? {
+            let event = row::event(found).stored()?;
+            let position = found.get(row::EVENT_COLUMNS).stored()?;
+            let series = found.get(row::EVENT_COLUMNS + 1).stored()?;
+            let key = match event.provider.as_str() {
+                PROVIDER_ANGAROS => None,
+                _ => Some(tail.free_key(connection, EventKey::of(&event))?),
+            };
+            tail.push(&[Entry::new(&event, position, series, key)]);
+        }
+        Ok(tail)
+    }
+
+    /// The first number from a key on under which nothing stands yet.
+    fn free_key(&self, connection: &Connection, mut key: EventKey) -> Result<EventKey> {
+        while self.holder(connection, key)?.is_some() {
+            key = key.next();
+        }
+        Ok(key)
+    }
+
+    /// Where the event stands that holds a key.
+    pub(crate) fn holder(&self, connection: &Connection, key: EventKey) -> Result<Option<i64>> {
+        if let Some(position) = self.read().keys.get(&key) {
+            return Ok(Some(*position));
+        }
+        let mut select =
+            connection.prepare_cached("SELECT position FROM event_keys WHERE key = ?1").stored()?;
+        select.query_row([key.0], |row| row.get(0)).optional().stored()
+    }
+
+    /// Adds what a job appended. Readers see it once its transaction is committed: positions behind the end of the log
+    /// that they see are not for them.
+    pub(crate) fn push(&self, entries: &[Entry]) {
+        let mut tail = self.write();
+        for entry in entries {
+            if let Some(key) = entry.key {
+                tail.keys.insert(key, entry.position);
+            }
+            tail.entries.push_back(*entry);
+        }
+    }
+
+    /// How many entries there are: a mark to go back to.
+    pub(crate) fn mark(&self) -> i64 {
+        self.read().entries.back().map_or(0, |last| last.position)
+    }
+
+    /// Forgets what was added after a mark: it was rolled back.
+    pub(crate) fn back_to(&self, mark: i64) {
+        let mut tail = self.write();
+        while let Some(last) = tail.entries.pop_back_if(|last| last.position > mark) {
+            if let Some(key) = last.key {
+                tail.keys.remove(&key);
+            }
+        }
+    }
+
+    /// What is not folded yet.
+    pub(crate) fn unfolded(&self) -> Vec<Entry> {
+        let tail = self.read();
+        tail.behind(tail.folded).copied().collect()
+    }
+
+    /// How much is not folded yet.
+    pub(crate) fn unfolded_len(&self) -> usize {
+        let tail = self.read();
+        tail.behind(tail.folded).len()
+    }
+
+    /// Everything up to a place is folded, and that is committed.
+    pub(crate) fn folded_to(&self, place: i64) {
+        let mut tail = self.write();
+        let done: Vec<EventKey> =
+            tail.behind(tail.folded).take_while(|e| e.position <= place).filter_map(|e| e.key).collect();
+        for key in done {
+            tail.keys.remove(&key);
+        }
+        tail.folded_before = tail.folded;
+        tail.folded = place;
+        let old = tail.folded_before;
+        while tail.entries.pop_front_if(|first| first.position <= old).is_some() {}
+        if tail.keys.is_empty() {
+            tail.keys.shrink_to_fit();
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    /// The entries behind a place. Positions have no gaps, so that it is known where they begin.
+    fn behind(&self, place: i64) -> std::collections::vec_deque::Iter<'_, Entry> {
+        let first = self.entries.front().map_or(0, |first| first.position);
+        let skip = usize::try_from((place + 1).saturating_sub(first)).unwrap_or(0).min(self.entries.len());
+        self.entries.range(skip..)
+    }
+}
+
+/// How far the tables beside the log are brought up, as a transaction sees it.
+pub(crate) fn folded(connection: &Connection) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT position FROM folded")
+        .stored()?
+        .query_row([], |row| row.get(0))
+        .stored()
+}
+
+impl Session<'_> {
+    /// How far the tables beside the log are brought up, and the entries behind that place that `is_wanted`, both as
+    /// this transaction sees them.
+    pub(crate) fn tail(&self, is_wanted: impl Fn(&Entry) -> bool) -> Result<(i64, Vec<Entry>)> {
+        let folded = folded(self.connection)?;
+        let end: i64 = self
+            .connection
+            .prepare_cached("SELECT ifnull(max(position), 0) FROM events")
+            .stored()?
+            .query_row([], |row| row.get(0))
+            .stored()?;
+        let tail = self.tail.read();
+        if folded < tail.folded_before {
+            // Twice since this transaction began, more was folded than the tail holds.
+            return Err(StoreError::Busy);
+        }
+        let visible = tail.behind(folded).take_while(|entry| entry.position <= end);
+        Ok((folded, visible.filter(|entry| is_wanted(entry)).copied().collect()))
+    }
+}
