@@ -309,6 +309,10 @@ fn zones_have_names() {
     {
         assert!(Zone::named(known).is_ok(), "{known}");
     }
+    for (given, name) in [("europe/BERLIN", "Europe/Berlin"), ("US/Eastern", "US/Eastern"), ("utc", "UTC")] {
+        assert_eq!(Zone::named(given).unwrap().name(), name);
+    }
+    assert_eq!(Zone::UTC.name(), "UTC");
     for unknown in
         ["", "Mars/Olympus_Mons", "Etc/Unknown", "+02:00", "EST5EDT,M3.2.0,M11.1.0", "../../etc/localtime"]
     {
