@@ -14,7 +14,7 @@ use crate::quarters::{self, Quarters, day_of};
 use crate::series::{self, Matching};
 
 /// Events that are looked at to count unique recipients. More in a range, and a sample of the recipients is counted.
-pub(crate) const SAMPLED_MAX: u64 = 1 << 17;
+const SAMPLED_MAX: u64 = 1 << 17;
 
 /// Standard errors on each side of an estimate that hold it in 95 of 100 cases.
 const STANDARD_ERRORS: f64 = 1.96;
@@ -23,6 +23,16 @@ pub(crate) fn metrics(
     connection: &Connection,
     tenant: TenantId,
     query: &MetricsQuery,
+) -> Result<EventMetrics> {
+    metrics_sampled(connection, tenant, query, SAMPLED_MAX)
+}
+
+/// The metrics, with unique recipients counted from about so many events at most.
+fn metrics_sampled(
+    connection: &Connection,
+    tenant: TenantId,
+    query: &MetricsQuery,
+    sampled_max: u64,
 ) -> Result<EventMetrics> {
     let Range { start, end } = query.range;
     let series = series::matching(connection, tenant, &query.filter, start, end)?;
@@ -35,7 +45,7 @@ pub(crate) fn metrics(
         }
     }
     let total: u64 = counts.iter().sum();
-    let sample = Sample::take(connection, query, &groups, &active, total)?;
+    let sample = Sample::take(connection, query, &groups, &active, sample_level(total, sampled_max))?;
     let tallies = groups.keys.into_iter().zip(counts).zip(sample.per_group());
     let tallies = tallies.filter(|((_, count), _)| *count > 0);
     let groups = match query.grouping {
@@ -157,6 +167,11 @@ fn each_event(
     Ok(())
 }
 
+/// The lowest level on which no more than so many events are to be expected.
+fn sample_level(total: u64, sampled_max: u64) -> u32 {
+    (0..THINNING_LEVEL_MAX).find(|level| total >> level <= sampled_max).unwrap_or(THINNING_LEVEL_MAX)
+}
+
 /// The recipients that were seen, of each group: all of them, or those of a level.
 struct Sample {
     level: u32,
@@ -166,16 +181,14 @@ struct Sample {
 }
 
 impl Sample {
-    /// Takes the smallest sample that is not larger than [`SAMPLED_MAX`] events, by what is to be expected.
+    /// Takes every recipient that is on a level or above.
     fn take(
         connection: &Connection,
         query: &MetricsQuery,
         groups: &Groups<'_>,
         series: &[(usize, &Matching)],
-        total: u64,
+        level: u32,
     ) -> Result<Sample> {
-        let level =
-            (0..THINNING_LEVEL_MAX).find(|level| total >> level <= SAMPLED_MAX).unwrap_or(THINNING_LEVEL_MAX);
         let mut seen = Vec::new();
         for (place, one) in series {
             each_event(connection, one.id, level, &query.range, |at, recipient| {
@@ -217,5 +230,86 @@ impl Sample {
             }
         };
         Tally { count, unique_recipients, error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use angaros_store::{Reported, SeriesFilter};
+    use angaros_store_test::fixture::{NOW, event_draft, reported};
+
+    use super::*;
+    use crate::{append, connection, migrate};
+
+    const RECIPIENTS: u64 = 20_000;
+
+    /// Two events of each recipient, one recipient a second.
+    fn events() -> Vec<Reported> {
+        let event = |n: u64| {
+            let mut draft = event_draft(NOW.plus_seconds(n.cast_signed() / 2));
+            (draft.event_id, draft.recipient_id) = (Some(format!("e-{n}")), Some(format!("user-{}", n / 2)));
+            (draft.message_id, draft.metadata) = (None, Default::default());
+            reported(draft)
+        };
+        (0..2 * RECIPIENTS).map(event).collect()
+    }
+
+    fn is_within_bounds(tally: &Tally, recipients: u64) -> bool {
+        let off = tally.unique_recipients.abs_diff(recipients) as f64 / tally.unique_recipients as f64;
+        tally.count == 2 * recipients && off <= 3.0 * tally.error
+    }
+
+    #[test]
+    fn a_sample_estimates_recipients_within_its_error_and_levels_nest() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        migrate::up(&mut writer).unwrap();
+        let transaction = writer.transaction().unwrap();
+        append::append(&transaction, &events()).unwrap();
+        transaction.commit().unwrap();
+
+        let half = NOW.plus_seconds(RECIPIENTS.cast_signed() / 2);
+        let range = NOW..NOW.plus_seconds(RECIPIENTS.cast_signed());
+        let query = MetricsQuery {
+            filter: SeriesFilter::default(),
+            range: range.clone(),
+            grouping: Grouping::Spans(vec![NOW, half]),
+        };
+        let whole = metrics(&writer, TenantId::DEFAULT, &query).unwrap();
+        assert_eq!(whole.totals, Tally { count: 2 * RECIPIENTS, unique_recipients: RECIPIENTS, error: 0.0 });
+
+        let sampled_max = RECIPIENTS >> 3;
+        assert_eq!(sample_level(2 * RECIPIENTS, sampled_max), 4);
+        let sampled = metrics_sampled(&writer, TenantId::DEFAULT, &query, sampled_max).unwrap();
+        assert!((0.04..0.07).contains(&sampled.totals.error), "1.96 * sqrt(15/16 / 1250) is 0.054");
+        assert!(is_within_bounds(&sampled.totals, RECIPIENTS), "{:?}", sampled.totals);
+        assert_eq!(sampled.groups.len(), 2);
+        for (group, tally) in &sampled.groups {
+            assert!(tally.error > sampled.totals.error, "{group:?} holds fewer, so it is less sure");
+            assert!(is_within_bounds(tally, RECIPIENTS / 2), "{group:?} {tally:?}");
+        }
+
+        let series: i64 = writer.query_row("SELECT id FROM series", [], |row| row.get(0)).unwrap();
+        let on_level = |level| {
+            let mut seen = BTreeSet::new();
+            each_event(&writer, series, level, &range, |_, recipient| seen.extend(recipient)).unwrap();
+            seen
+        };
+        let levels: Vec<BTreeSet<i64>> = (0..=THINNING_LEVEL_MAX).map(on_level).collect();
+        assert_eq!(levels[0].len() as u64, RECIPIENTS);
+        for (level, pair) in levels.windows(2).enumerate() {
+            assert!(pair[1].is_subset(&pair[0]) && pair[1].len() < pair[0].len(), "level {level}");
+        }
+        assert_eq!(sampled.totals.unique_recipients, levels[4].len() as u64 * 16);
+    }
+
+    #[test]
+    fn the_sample_is_as_large_as_it_may_be() {
+        for (total, level) in [(0, 0), (100, 0), (101, 1), (201, 1), (202, 2), (1_600, 4)] {
+            assert_eq!(sample_level(total, 100), level, "{total}");
+        }
+        assert_eq!(sample_level(u64::MAX, 100), THINNING_LEVEL_MAX);
     }
 }
