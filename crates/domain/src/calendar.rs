@@ -75,6 +75,12 @@ impl Zone {
         found.filter(|zone| !zone.is_unknown()).map(Zone).ok_or_else(|| UnknownZone(name.to_owned()))
     }
 
+    /// Its name in the IANA database, in the database's own spelling.
+    pub fn name(&self) -> &str {
+        // Every zone here has one: it is looked up by a name, or is UTC.
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
     /// The consecutive spans from the one that holds `from` to the one that holds `to`; none if `from` is the later.
     ///
     /// # Errors

@@ -196,6 +196,9 @@ impl From<ServiceError> for Problem {
             ServiceError::InvalidCursor(fault) => {
                 Problem::foreign_cursor("cursor").because(fault.to_string())
             }
+            ServiceError::InvalidRange(fault) => {
+                Problem::parameter(problems::INVALID_PARAMETER, "from", &fault.to_string())
+            }
             ServiceError::Busy => {
                 Problem::new(problems::BUSY, "Too many requests wait to be stored.").retry_after(RETRY_SOON)
             }

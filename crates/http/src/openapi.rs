@@ -21,10 +21,12 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::dto::event_metrics::GroupByName;
 use crate::dto::problem::ProblemBody;
 use crate::problems::Kind;
 use crate::routes::{
-    BASE, events, health, messages, metrics, notifications, prometheus, recipients, templates, worker,
+    BASE, campaigns, events, health, messages, metrics, notifications, prometheus, recipients, templates,
+    worker,
 };
 use crate::{AppState, docs, problems, timeline};
 
@@ -36,7 +38,7 @@ pub(crate) mod tag {
     pub(crate) const TEMPLATES: &str = "Templates";
     /// What was sent, and what came of it.
     pub(crate) const MESSAGES: &str = "Messages";
-    /// Recording what happened, and reading it.
+    /// Recording what happened, reading and counting it.
     pub(crate) const EVENTS: &str = "Events";
     /// Pausing and resuming.
     pub(crate) const WORKER: &str = "Worker";
@@ -117,19 +119,19 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
                        Times are answered in RFC 3339, UTC, with milliseconds. Unknown fields and parameters are \
                        refused. Calls need a key as soon as the service has one.\n\n\
                        `/events`, `/events/bulk`, `/recipients/{recipient_id}/activity`, `/messages`, \
-                       `/messages/{message_id}/timeline`, `/start`, `/stop`, `/docs/index.html` and \
-                       `/docs/openapi.yaml` are other names of routes below.",
+                       `/messages/{message_id}/timeline`, `/campaigns/{campaign_id}/summary`, `/start`, `/stop`, \
+                       `/docs/index.html` and `/docs/openapi.yaml` are other names of routes below.",
         license(name = "MIT OR Apache-2.0")
     ),
     tags(
         (name = tag::NOTIFICATIONS, description = "Send, follow, take back and send again."),
         (name = tag::TEMPLATES, description = "Texts with variables."),
         (name = tag::MESSAGES, description = "What was sent, and what came of it."),
-        (name = tag::EVENTS, description = "Record what happened, and read it."),
+        (name = tag::EVENTS, description = "Record what happened, read it, and count it."),
         (name = tag::WORKER, description = "Pause and resume sending."),
         (name = tag::SERVICE, description = "Health, numbers and documents.")
     ),
-    components(schemas(ProblemBody, timeline::Order)),
+    components(schemas(ProblemBody, timeline::Order, GroupByName)),
     security(("api_key" = []), ("bearer" = [])),
     modifiers(&Keys)
 )]
@@ -174,7 +176,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::create::create, events::list::list))
         .routes(routes!(events::bulk::create))
         .routes(routes!(events::get::get))
+        .routes(routes!(events::metrics::get))
         .routes(routes!(recipients::activity))
+        .routes(routes!(campaigns::list))
+        .routes(routes!(campaigns::summary))
         .routes(routes!(worker::get))
         .routes(routes!(worker::start))
         .routes(routes!(worker::stop))
@@ -204,7 +209,7 @@ pub fn document() -> Document {
 const CORRELATION: &str = "CorrelationId";
 
 /// Answers always have all of their keys, but for these, which have those that apply.
-const SPARSE: [&str; 8] = [
+const SPARSE: [&str; 11] = [
     "Problem",
     "Fault",
     "EventResult",
@@ -213,6 +218,9 @@ const SPARSE: [&str; 8] = [
     "RefusedEvent",
     "LineResult",
     "CloudEvent",
+    "EventTally",
+    "TimeBucket",
+    "ValueBucket",
 ];
 
 /// Says what holds for every operation and every answer.

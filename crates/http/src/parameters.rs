@@ -32,7 +32,7 @@ impl Without {
                 (Method::DELETE, &item.delete),
                 (Method::PATCH, &item.patch),
             ] {
-                if operation.as_ref().is_some_and(takes_none) && path != "/metrics" {
+                if operation.as_ref().is_some_and(takes_none) {
                     found.insert((method, path.clone()));
                 }
             }

@@ -9,6 +9,8 @@ use angaros_domain::cursor::InvalidCursor;
 use angaros_domain::{Status, Violation};
 use angaros_store::StoreError;
 
+use crate::RangeFault;
+
 /// A kind of thing that was asked for and does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
@@ -46,6 +48,9 @@ pub enum ServiceError {
     /// The cursor is not one of this list: 400.
     #[error(transparent)]
     InvalidCursor(#[from] InvalidCursor),
+    /// The range of time can not be counted: 400.
+    #[error(transparent)]
+    InvalidRange(#[from] RangeFault),
     /// Too much is waiting: 503 with `Retry-After`.
     #[error("too many requests are waiting to be stored")]
     Busy,

@@ -9,6 +9,7 @@ mod coalescer;
 mod delivery;
 mod enqueue;
 mod error;
+mod event_metrics;
 mod ingest;
 mod keys;
 mod log_end;
@@ -33,13 +34,14 @@ use angaros_store::{Store, Submission, Submitted};
 
 pub use angaros_store::{
     Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, LaneDepth,
-    NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, Settled, Stats,
-    StoreError, TimelineFilter, Transition,
+    NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, SeriesFilter, Settled,
+    Stats, StoreError, Tally, TimelineFilter, Transition,
 };
 pub use campaigns::Campaign;
 pub use delivery::Finished;
 pub use enqueue::Queued;
 pub use error::{Missing, ServiceError};
+pub use event_metrics::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault};
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
 pub use notify::{BatchDraft, Receipt};

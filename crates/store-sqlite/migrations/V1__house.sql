@@ -229,6 +229,8 @@ CREATE TABLE campaign_events (
 CREATE TABLE campaign_recipients (
     campaign_event INTEGER NOT NULL,
     recipient      INTEGER NOT NULL,
+    -- Of the event that made it a new one.
+    position       INTEGER NOT NULL,
     PRIMARY KEY (campaign_event, recipient)
 ) STRICT, WITHOUT ROWID;
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::counts::{self, Addition};
 use crate::error::SqliteResult;
-use crate::tail::Session;
+use crate::tail::{Entry, Session};
 use crate::{lease, row, series};
 
 pub(crate) fn page(
@@ -41,9 +41,8 @@ pub(crate) fn page(
         for (_, name, n, _) in events(session, *number)? {
             campaign.counts.insert(name, n);
         }
-        for (name, recipients) in moved.get(&campaign.campaign_id).into_iter().flat_map(|added| &added.events)
-        {
-            *campaign.counts.entry(name.clone()).or_default() += recipients.len() as u64;
+        for (name, entries) in moved.get(&campaign.campaign_id).into_iter().flat_map(|added| &added.events) {
+            *campaign.counts.entry(name.clone()).or_default() += entries.len() as u64;
         }
     }
     Ok(campaigns.into_iter().map(|(_, campaign)| campaign).collect())
@@ -95,7 +94,7 @@ pub(crate) fn summary(
 ) -> Result<Option<CampaignSummary>> {
     let filter = SeriesFilter { campaign_id: Some(campaign_id.to_owned()), ..SeriesFilter::default() };
     let series: HashSet<i64> = series::matching(session, tenant, &filter)?.iter().map(|one| one.id).collect();
-    let (_, tail) = session.tail(|entry| series.contains(&entry.series))?;
+    let (folded, tail) = session.tail(|entry| series.contains(&entry.series))?;
     let addition = counts::by_campaign(session, &tail)?.into_values().next();
     let (number, mut campaign) = match (stored(session, tenant, campaign_id)?, &addition) {
         (Some(found), _) => found,
@@ -112,9 +111,9 @@ pub(crate) fn summary(
     if let Some(addition) = addition {
         campaign.first_event_at = campaign.first_event_at.min(addition.first_at);
         campaign.last_event_at = campaign.last_event_at.max(addition.last_at);
-        for (name, recipients) in addition.events {
-            *campaign.counts.entry(name.clone()).or_default() += recipients.len() as u64;
-            let new = new_recipients(session, numbers.get(&name).copied(), recipients)?;
+        for (name, entries) in addition.events {
+            *campaign.counts.entry(name.clone()).or_default() += entries.len() as u64;
+            let new = new_recipients(session, folded, numbers.get(&name).copied(), &entries)?;
             *unique_recipients.entry(name).or_default() += new;
         }
     }
@@ -122,17 +121,22 @@ pub(crate) fn summary(
     Ok(Some(CampaignSummary { campaign, unique_recipients, notifications }))
 }
 
-/// How many of the recipients are not in the list of an event yet.
-fn new_recipients(connection: &Connection, event: Option<i64>, recipients: Vec<Option<i64>>) -> Result<u64> {
-    let sql =
-        "SELECT EXISTS (SELECT 1 FROM campaign_recipients WHERE campaign_event = ?1 AND recipient = ?2)";
+/// How many of the recipients of entries are not in the list of an event yet, as far as it is folded.
+fn new_recipients(
+    connection: &Connection,
+    folded: i64,
+    event: Option<i64>,
+    entries: &[Entry],
+) -> Result<u64> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM campaign_recipients WHERE campaign_event = ?1 AND recipient = ?2
+               AND position <= ?3)";
     let mut listed = connection.prepare_cached(sql).stored()?;
-    let recipients: HashSet<i64> = recipients.into_iter().flatten().collect();
+    let recipients: HashSet<i64> = entries.iter().filter_map(|entry| entry.recipient).collect();
     let mut new = 0;
     for recipient in recipients {
         let known: bool = match event {
             None => false,
-            Some(event) => listed.query_row([event, recipient], |row| row.get(0)).stored()?,
+            Some(event) => listed.query_row([event, recipient, folded], |row| row.get(0)).stored()?,
         };
         new += u64::from(!known);
     }

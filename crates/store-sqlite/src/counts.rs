@@ -11,13 +11,8 @@ use crate::quarters::{Quarters, day_of, quarter_of};
 use crate::series::{self, Identity};
 use crate::tail::Entry;
 
-/// Counts events.
-pub(crate) fn add(connection: &Connection, entries: &[Entry]) -> Result<()> {
-    add_to_days(connection, entries)?;
-    add_to_campaigns(connection, entries)
-}
-
-fn add_to_days(connection: &Connection, entries: &[Entry]) -> Result<()> {
+/// Counts events in the quarters of their days.
+pub(crate) fn add_to_days(connection: &Connection, entries: &[Entry]) -> Result<()> {
     let mut new: Vec<(i64, i64, usize)> = entries
         .iter()
         .map(|entry| (entry.series, day_of(entry.occurred_at), quarter_of(entry.occurred_at)))
@@ -44,11 +39,11 @@ fn add_to_days(connection: &Connection, entries: &[Entry]) -> Result<()> {
     Ok(())
 }
 
-/// What happened in a campaign: since when, until when, and the recipients of each event, as often as it happened.
+/// What happened in a campaign: since when, until when, and what of each name.
 pub(crate) struct Addition {
     pub(crate) first_at: Timestamp,
     pub(crate) last_at: Timestamp,
-    pub(crate) events: BTreeMap<String, Vec<Option<i64>>>,
+    pub(crate) events: BTreeMap<String, Vec<Entry>>,
 }
 
 /// Events by campaign. Series that differ only in what a campaign does not tell apart are taken together.
@@ -56,9 +51,9 @@ pub(crate) fn by_campaign(
     connection: &Connection,
     entries: &[Entry],
 ) -> Result<BTreeMap<(TenantId, String), Addition>> {
-    let mut by_series: BTreeMap<i64, Vec<&Entry>> = BTreeMap::new();
+    let mut by_series: BTreeMap<i64, Vec<Entry>> = BTreeMap::new();
     for entry in entries {
-        by_series.entry(entry.series).or_default().push(entry);
+        by_series.entry(entry.series).or_default().push(*entry);
     }
     let mut campaigns: BTreeMap<(TenantId, String), Addition> = BTreeMap::new();
     for (series, entries) in by_series {
@@ -75,20 +70,71 @@ pub(crate) fn by_campaign(
             addition.first_at = addition.first_at.min(entry.occurred_at);
             addition.last_at = addition.last_at.max(entry.occurred_at);
         }
-        addition.events.entry(name).or_default().extend(entries.iter().map(|entry| entry.recipient));
+        addition.events.entry(name).or_default().extend(entries);
     }
     Ok(campaigns)
 }
 
-fn add_to_campaigns(connection: &Connection, entries: &[Entry]) -> Result<()> {
-    for ((tenant, campaign_id), addition) in by_campaign(connection, entries)? {
-        let campaign =
-            widen_campaign(connection, tenant, &campaign_id, (addition.first_at, addition.last_at))?;
-        for (name, recipients) in addition.events {
-            add_to_campaign(connection, campaign, &name, &recipients)?;
+/// What is added to the events of campaigns, by their numbers.
+#[derive(Default)]
+pub(crate) struct CampaignCounting {
+    /// How many events, and how many recipients that it did not have yet.
+    additions: BTreeMap<i64, (i64, i64)>,
+}
+
+impl CampaignCounting {
+    /// Makes what is new of campaigns and their events, and answers the rows of their recipients in order: event,
+    /// recipient, and the first position. Nothing is counted yet, so that what readers put together stays right.
+    pub(crate) fn begin(
+        connection: &Connection,
+        entries: &[Entry],
+    ) -> Result<(CampaignCounting, Vec<(i64, i64, i64)>)> {
+        let mut counting = CampaignCounting::default();
+        let mut rows = Vec::new();
+        for ((tenant, campaign_id), addition) in by_campaign(connection, entries)? {
+            let campaign =
+                widen_campaign(connection, tenant, &campaign_id, (addition.first_at, addition.last_at))?;
+            for (name, entries) in addition.events {
+                let event = find_or_insert(connection, campaign, &name)?;
+                counting.additions.insert(event, (entries.len() as i64, 0));
+                rows.extend(
+                    entries.iter().filter_map(|entry| Some((event, entry.recipient?, entry.position))),
+                );
+            }
         }
+        rows.sort_unstable();
+        rows.dedup_by_key(|(event, recipient, _)| (*event, *recipient));
+        Ok((counting, rows))
     }
-    Ok(())
+
+    /// Lists a recipient of an event, if it is not listed yet. `folded` is the place before this stretch: what was listed
+    /// for a later event is a new recipient all the same, only the stretch was begun before.
+    pub(crate) fn list(&mut self, connection: &Connection, row: (i64, i64, i64), folded: i64) -> Result<()> {
+        let (event, recipient, _) = row;
+        let mut insert = connection
+            .prepare_cached("INSERT OR IGNORE INTO campaign_recipients VALUES (?1, ?2, ?3)")
+            .stored()?;
+        let is_new = insert.execute(row).stored()? > 0 || {
+            let sql =
+                "SELECT position > ?3 FROM campaign_recipients WHERE campaign_event = ?1 AND recipient = ?2";
+            let mut select = connection.prepare_cached(sql).stored()?;
+            select.query_row([event, recipient, folded], |row| row.get(0)).stored()?
+        };
+        if is_new && let Some((_, new)) = self.additions.get_mut(&event) {
+            *new += 1;
+        }
+        Ok(())
+    }
+
+    /// Counts everything.
+    pub(crate) fn finish(&self, connection: &Connection) -> Result<()> {
+        let sql = "UPDATE campaign_events SET n = n + ?2, recipients = recipients + ?3 WHERE id = ?1";
+        let mut update = connection.prepare_cached(sql).stored()?;
+        for (event, (events, recipients)) in &self.additions {
+            update.execute([event, events, recipients]).stored()?;
+        }
+        Ok(())
+    }
 }
 
 /// Makes the campaign if it is new, lets it reach over a span of time, and answers its number.
@@ -105,33 +151,15 @@ fn widen_campaign(
     upsert.query_row(values, |row| row.get(0)).stored()
 }
 
-fn add_to_campaign(
-    connection: &Connection,
-    campaign: i64,
-    name: &str,
-    recipients: &[Option<i64>],
-) -> Result<()> {
-    let sql = "INSERT INTO campaign_events VALUES (NULL, ?1, ?2, ?3, 0) ON CONFLICT DO UPDATE SET n = n + excluded.n
-               RETURNING id";
-    let mut upsert = connection.prepare_cached(sql).stored()?;
-    let new = recipients.len() as i64;
-    let id: i64 = upsert.query_row(params![campaign, name, new], |row| row.get(0)).stored()?;
-
-    let mut recipients: Vec<i64> = recipients.iter().copied().flatten().collect();
-    recipients.sort_unstable();
-    recipients.dedup();
+/// The number of an event of a campaign; it is made if it is new.
+fn find_or_insert(connection: &Connection, campaign: i64, name: &str) -> Result<i64> {
+    let sql = "SELECT id FROM campaign_events WHERE campaign = ?1 AND name = ?2";
+    let mut select = connection.prepare_cached(sql).stored()?;
+    let found = select.query_row(params![campaign, name], |row| row.get(0)).optional().stored()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
     let mut insert =
-        connection.prepare_cached("INSERT OR IGNORE INTO campaign_recipients VALUES (?1, ?2)").stored()?;
-    let mut first_time = 0;
-    for recipient in recipients {
-        first_time += insert.execute([id, recipient]).stored()?;
-    }
-    if first_time > 0 {
-        connection
-            .prepare_cached("UPDATE campaign_events SET recipients = recipients + ?2 WHERE id = ?1")
-            .stored()?
-            .execute(params![id, first_time as i64])
-            .stored()?;
-    }
-    Ok(())
+        connection.prepare_cached("INSERT INTO campaign_events VALUES (NULL, ?1, ?2, 0, 0)").stored()?;
+    insert.insert(params![campaign, name]).stored()
 }

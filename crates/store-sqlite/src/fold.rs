@@ -9,17 +9,17 @@ use std::collections::VecDeque;
 
 use angaros_domain::event::thinning_level;
 use angaros_store::Result;
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, Params};
 
-use crate::counts;
+use crate::counts::{self, CampaignCounting};
 use crate::error::SqliteResult;
 use crate::tail::{Entry, Tail};
 
-/// Rows of a step, at least: a few milliseconds.
-const STEP_ROWS: usize = 1_000;
-/// For each event that a transaction appends, so many rows are folded in it: what is appended has four rows, so a stretch
-/// is done before the next one is complete.
-const ROWS_AN_EVENT: usize = 8;
+/// Rows of a step when nothing is written meanwhile: a few milliseconds.
+const IDLE_ROWS: usize = 1_000;
+/// For each event that a transaction appends, so many rows are folded in it: an event has at most five, so that a stretch
+/// is done before the next one is complete, and the work is spread evenly.
+const ROWS_AN_EVENT: usize = 6;
 
 /// What goes into a table next, in its order.
 type Rows<R> = VecDeque<R>;
@@ -27,6 +27,8 @@ type Rows<R> = VecDeque<R>;
 /// A stretch that is being folded.
 struct Stretch {
     entries: Vec<Entry>,
+    /// How far the tables were brought up before.
+    folded: i64,
     /// What is left to insert; a table is sorted when its turn comes.
     stage: Stage,
 }
@@ -36,7 +38,9 @@ enum Stage {
     Messages(Rows<(i64, i64, i64)>),
     Series(Rows<(i64, u32, i64, i64, Option<i64>)>),
     Keys(Rows<(i64, i64)>),
-    Counts,
+    Campaigns,
+    CampaignRecipients(CampaignCounting, Rows<(i64, i64, i64)>),
+    Counts(CampaignCounting),
     Done,
 }
 
@@ -63,13 +67,13 @@ impl Folding {
     /// Does a step within a transaction that appended so many events, if there is something to do.
     pub(crate) fn step(&mut self, connection: &Connection, appended: usize) -> Result<()> {
         let Some(stretch) = &mut self.stretch else { return Ok(()) };
-        let rows = STEP_ROWS.max(appended.saturating_mul(ROWS_AN_EVENT));
+        let rows = if appended == 0 { IDLE_ROWS } else { appended.saturating_mul(ROWS_AN_EVENT) };
         stretch.step(connection, rows)
     }
 
     /// After a commit: a stretch may be complete, and another may begin, of what is committed.
     pub(crate) fn committed(&mut self, tail: &Tail) {
-        if let Some(Stretch { entries, stage: Stage::Done }) = &self.stretch {
+        if let Some(Stretch { entries, stage: Stage::Done, .. }) = &self.stretch {
             tail.folded_to(entries.last().map_or(0, |last| last.position));
             self.stretch = None;
         }
@@ -92,71 +96,77 @@ pub(crate) fn all(connection: &Connection, entries: Vec<Entry>) -> Result<()> {
 impl Stretch {
     fn of(entries: Vec<Entry>) -> Stretch {
         let stage = Stage::Recipients(by_subject(&entries, |entry| entry.recipient));
-        Stretch { entries, stage }
+        // Positions have no gaps.
+        let folded = entries.first().map_or(0, |first| first.position - 1);
+        Stretch { entries, folded, stage }
     }
 
     fn step(&mut self, connection: &Connection, mut rows: usize) -> Result<()> {
         while rows > 0 && !matches!(self.stage, Stage::Done) {
+            let rows = &mut rows;
             let done = match &mut self.stage {
-                Stage::Recipients(left) => insert(
-                    connection,
-                    "INSERT OR IGNORE INTO recipient_events VALUES (?1, ?2, ?3)",
-                    left,
-                    &mut rows,
-                )?,
-                Stage::Messages(left) => insert(
-                    connection,
-                    "INSERT OR IGNORE INTO message_events VALUES (?1, ?2, ?3)",
-                    left,
-                    &mut rows,
-                )?,
-                Stage::Series(left) => insert(
-                    connection,
-                    "INSERT OR IGNORE INTO series_events VALUES (?1, ?2, ?3, ?4, ?5)",
-                    left,
-                    &mut rows,
-                )?,
-                Stage::Keys(left) => {
-                    insert(connection, "INSERT OR IGNORE INTO event_keys VALUES (?1, ?2)", left, &mut rows)?
+                Stage::Recipients(left) => {
+                    insert(connection, "recipient_events VALUES (?1, ?2, ?3)", left, rows)?
                 }
-                Stage::Counts => {
-                    counts::add(connection, &self.entries)?;
-                    let place = self.entries.last().map_or(0, |last| last.position);
-                    connection
-                        .prepare_cached("UPDATE folded SET position = ?1")
-                        .stored()?
-                        .execute(params![place])
-                        .stored()?;
-                    true
+                Stage::Messages(left) => {
+                    insert(connection, "message_events VALUES (?1, ?2, ?3)", left, rows)?
                 }
-                Stage::Done => true,
+                Stage::Series(left) => {
+                    insert(connection, "series_events VALUES (?1, ?2, ?3, ?4, ?5)", left, rows)?
+                }
+                Stage::Keys(left) => insert(connection, "event_keys VALUES (?1, ?2)", left, rows)?,
+                Stage::CampaignRecipients(counting, left) => {
+                    while *rows > 0
+                        && let Some(row) = left.pop_front()
+                    {
+                        counting.list(connection, row, self.folded)?;
+                        *rows -= 1;
+                    }
+                    left.is_empty()
+                }
+                Stage::Campaigns | Stage::Counts(_) | Stage::Done => true,
             };
             if done {
-                self.stage = self.next_stage();
+                self.advance(connection)?;
             }
         }
         Ok(())
     }
 
-    fn next_stage(&self) -> Stage {
-        match self.stage {
+    /// Goes on to the next stage.
+    fn advance(&mut self, connection: &Connection) -> Result<()> {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Recipients(_) => Stage::Messages(by_subject(&self.entries, |entry| entry.message)),
             Stage::Messages(_) => Stage::Series(by_series(&self.entries)),
             Stage::Series(_) => Stage::Keys(by_key(&self.entries)),
-            Stage::Keys(_) => Stage::Counts,
-            Stage::Counts | Stage::Done => Stage::Done,
-        }
+            Stage::Keys(_) => Stage::Campaigns,
+            Stage::Campaigns => {
+                let (counting, rows) = CampaignCounting::begin(connection, &self.entries)?;
+                Stage::CampaignRecipients(counting, rows.into())
+            }
+            Stage::CampaignRecipients(counting, _) => Stage::Counts(counting),
+            Stage::Counts(counting) => {
+                counting.finish(connection)?;
+                counts::add_to_days(connection, &self.entries)?;
+                let place = self.entries.last().map_or(self.folded, |last| last.position);
+                let mut update = connection.prepare_cached("UPDATE folded SET position = ?1").stored()?;
+                update.execute([place]).stored()?;
+                Stage::Done
+            }
+            Stage::Done => Stage::Done,
+        };
+        Ok(())
     }
 }
 
 /// Inserts rows from the front until none is left, which it answers, or until it was enough.
 fn insert<R: Params>(
     connection: &Connection,
-    sql: &str,
+    table: &str,
     left: &mut Rows<R>,
     rows: &mut usize,
 ) -> Result<bool> {
-    let mut statement = connection.prepare_cached(sql).stored()?;
+    let mut statement = connection.prepare_cached(&format!("INSERT OR IGNORE INTO {table}")).stored()?;
     while *rows > 0
         && let Some(row) = left.pop_front()
     {

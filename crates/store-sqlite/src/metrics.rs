@@ -15,12 +15,22 @@ use crate::series::{self, Matching};
 use crate::tail::{Entry, Session};
 
 /// Events that are looked at to count unique recipients. More in a range, and a sample of the recipients is counted.
-pub(crate) const SAMPLED_MAX: u64 = 1 << 17;
+const SAMPLED_MAX: u64 = 1 << 17;
 
 /// Standard errors on each side of an estimate that hold it in 95 of 100 cases.
 const STANDARD_ERRORS: f64 = 1.96;
 
 pub(crate) fn metrics(session: &Session<'_>, tenant: TenantId, query: &MetricsQuery) -> Result<EventMetrics> {
+    metrics_sampled(session, tenant, query, SAMPLED_MAX)
+}
+
+/// The metrics, with unique recipients counted from about so many events at most.
+fn metrics_sampled(
+    session: &Session<'_>,
+    tenant: TenantId,
+    query: &MetricsQuery,
+    sampled_max: u64,
+) -> Result<EventMetrics> {
     let series = series::matching(session, tenant, &query.filter)?;
     let places: HashMap<i64, usize> = series.iter().zip(0..).map(|(one, place)| (one.id, place)).collect();
     let is_wanted =
@@ -42,7 +52,8 @@ pub(crate) fn metrics(session: &Session<'_>, tenant: TenantId, query: &MetricsQu
         counts[*group] += 1;
     }
     let total: u64 = counts.iter().sum();
-    let mut sample = Sample::of(total, groups.keys.len());
+    let mut sample =
+        Sample { level: sample_level(total, sampled_max), seen: Vec::new(), groups: groups.keys.len() };
     sample.add(tail.into_iter());
     for (place, one) in active {
         each_event(session, (one.id, sample.level), folded, groups.range, |at, recipient| {
@@ -172,6 +183,11 @@ fn each_event(
     Ok(())
 }
 
+/// The lowest level on which no more than so many events are to be expected.
+fn sample_level(total: u64, sampled_max: u64) -> u32 {
+    (0..THINNING_LEVEL_MAX).find(|level| total >> level <= sampled_max).unwrap_or(THINNING_LEVEL_MAX)
+}
+
 /// The recipients that were seen, of each group: all of them, or those of a level and above.
 struct Sample {
     level: u32,
@@ -187,12 +203,6 @@ struct Uniques {
 }
 
 impl Sample {
-    /// The smallest sample of so many events that is to be expected to have not more than [`SAMPLED_MAX`] of them.
-    fn of(total: u64, groups: usize) -> Sample {
-        let level = (0..THINNING_LEVEL_MAX).find(|level| total >> level <= SAMPLED_MAX);
-        Sample { level: level.unwrap_or(THINNING_LEVEL_MAX), seen: Vec::new(), groups }
-    }
-
     /// Adds those recipients that belong into it.
     fn add(&mut self, recipients: impl Iterator<Item = (usize, Option<i64>)>) {
         let level = self.level;
@@ -227,4 +237,93 @@ fn tally(level: u32, count: u64, seen: usize) -> Tally {
         }
     };
     Tally { count, unique_recipients, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use angaros_store::{Reported, SeriesFilter};
+    use angaros_store_test::fixture::{NOW, event_draft, reported};
+
+    use super::*;
+    use crate::tail::{Tail, folded};
+    use crate::{append, connection, fold, migrate};
+
+    const RECIPIENTS: u64 = 20_000;
+
+    /// Two events of each recipient, one recipient a second.
+    fn events() -> Vec<Reported> {
+        let event = |n: u64| {
+            let mut draft = event_draft(NOW.plus_seconds(n.cast_signed() / 2));
+            (draft.event_id, draft.recipient_id) = (Some(format!("e-{n}")), Some(format!("user-{}", n / 2)));
+            (draft.message_id, draft.metadata) = (None, Default::default());
+            reported(draft)
+        };
+        (0..2 * RECIPIENTS).map(event).collect()
+    }
+
+    fn is_within_bounds(tally: &Tally, recipients: u64) -> bool {
+        let off = tally.unique_recipients.abs_diff(recipients) as f64 / tally.unique_recipients as f64;
+        tally.count == 2 * recipients && off <= 3.0 * tally.error
+    }
+
+    #[test]
+    fn a_sample_estimates_recipients_within_its_error_and_levels_nest() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        migrate::up(&mut writer).unwrap();
+        // Half of them are folded, the others are in the tail of the log.
+        let (tail, events) = (Tail::default(), events());
+        let session = Session { connection: &writer, tail: &tail };
+        let (early, late) = events.split_at(events.len() / 2);
+        append::append(&session, early).unwrap();
+        fold::all(&writer, tail.unfolded()).unwrap();
+        tail.folded_to(folded(&writer).unwrap());
+        append::append(&session, late).unwrap();
+
+        let half = NOW.plus_seconds(RECIPIENTS.cast_signed() / 2);
+        let range = NOW..NOW.plus_seconds(RECIPIENTS.cast_signed());
+        let query = MetricsQuery {
+            filter: SeriesFilter::default(),
+            range: range.clone(),
+            grouping: Grouping::Spans(vec![NOW, half]),
+        };
+        let whole = metrics(&session, TenantId::DEFAULT, &query).unwrap();
+        assert_eq!(whole.totals, Tally { count: 2 * RECIPIENTS, unique_recipients: RECIPIENTS, error: 0.0 });
+
+        let sampled_max = RECIPIENTS >> 3;
+        assert_eq!(sample_level(2 * RECIPIENTS, sampled_max), 4);
+        let sampled = metrics_sampled(&session, TenantId::DEFAULT, &query, sampled_max).unwrap();
+        assert!((0.04..0.07).contains(&sampled.totals.error), "1.96 * sqrt(15/16 / 1250) is 0.054");
+        assert!(is_within_bounds(&sampled.totals, RECIPIENTS), "{:?}", sampled.totals);
+        assert_eq!(sampled.groups.len(), 2);
+        for (group, tally) in &sampled.groups {
+            assert!(tally.error > sampled.totals.error, "{group:?} holds fewer, so it is less sure");
+            assert!(is_within_bounds(tally, RECIPIENTS / 2), "{group:?} {tally:?}");
+        }
+
+        fold::all(&writer, tail.unfolded()).unwrap();
+        let series: i64 = writer.query_row("SELECT id FROM series", [], |row| row.get(0)).unwrap();
+        let on_level = |level| {
+            let mut seen = BTreeSet::new();
+            each_event(&writer, (series, level), i64::MAX, &range, |_, recipient| seen.extend(recipient))
+                .unwrap();
+            seen
+        };
+        let levels: Vec<BTreeSet<i64>> = (0..=THINNING_LEVEL_MAX).map(on_level).collect();
+        assert_eq!(levels[0].len() as u64, RECIPIENTS);
+        for (level, pair) in levels.windows(2).enumerate() {
+            assert!(pair[1].is_subset(&pair[0]) && pair[1].len() < pair[0].len(), "level {level}");
+        }
+        assert_eq!(sampled.totals.unique_recipients, levels[4].len() as u64 * 16);
+    }
+
+    #[test]
+    fn the_sample_is_as_large_as_it_may_be() {
+        for (total, level) in [(0, 0), (100, 0), (101, 1), (201, 1), (202, 2), (1_600, 4)] {
+            assert_eq!(sample_level(total, 100), level, "{total}");
+        }
+        assert_eq!(sample_level(u64::MAX, 100), THINNING_LEVEL_MAX);
+    }
 }

@@ -110,6 +110,10 @@ pub(crate) fn matching(
         ("provider", &filter.provider),
     ] {
         if let Some(wanted) = wanted {
+            if wanted.is_empty() {
+                // That stands for none, which is not what is asked for.
+                return Ok(Vec::new());
+            }
             sql.push_str(&format!(" AND {column} = ?"));
             values.push(Box::new(wanted.clone()));
         }

@@ -3,8 +3,10 @@
 //! Requests refuse unknown fields. Answers always have all of their keys; what is absent is null.
 
 pub(crate) mod batch;
+pub(crate) mod campaign;
 pub(crate) mod cloud_event;
 pub(crate) mod event;
+pub(crate) mod event_metrics;
 pub(crate) mod health;
 pub(crate) mod message;
 pub(crate) mod metrics;

@@ -23,5 +23,5 @@ pub(crate) use members::Members;
 pub(crate) use name::Name;
 pub(crate) use path::Id;
 pub(crate) use prefer::{Acknowledge, PREFERENCE_APPLIED, PreferHeader, RESPOND_ASYNC};
-pub(crate) use query::{Query, Time, no_parameters};
+pub(crate) use query::{Query, Text, Time, ZoneName, no_parameters};
 pub(crate) use strict::{Object, StrictMap};

@@ -1,5 +1,6 @@
 //! The routes, in files that mirror the URL tree.
 
+pub(crate) mod campaigns;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod messages;

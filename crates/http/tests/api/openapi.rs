@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{App, header_map, request};
 
 /// Answers with keys that are there only if they apply.
-const SPARSE: [&str; 8] = [
+const SPARSE: [&str; 11] = [
     "Problem",
     "Fault",
     "EventResult",
@@ -18,6 +18,9 @@ const SPARSE: [&str; 8] = [
     "RefusedEvent",
     "LineResult",
     "CloudEvent",
+    "EventTally",
+    "TimeBucket",
+    "ValueBucket",
 ];
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
@@ -109,7 +112,7 @@ async fn the_router_knows_the_documents_methods_and_no_others() {
     let app = App::new();
     let document = document();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let names = ["{id}", "{message_id}", "{recipient_id}", "{slug}"];
+        let names = ["{id}", "{message_id}", "{recipient_id}", "{campaign_id}", "{slug}"];
         let concrete = names.iter().fold(path.clone(), |path, name| path.replace(name, "x"));
         let answer = app.call(Method::TRACE, &concrete).await.is(405);
         let allowed: BTreeSet<String> =
@@ -143,6 +146,35 @@ async fn every_example_is_a_request_that_works() {
         }
     }
     assert!(run >= 16, "only {run} examples");
+}
+
+/// The examples of an operation's path and query parameters, all of them together.
+#[tokio::test]
+async fn every_example_of_parameters_is_a_request_that_works() {
+    let document = document();
+    let mut run = 0;
+    for (path, _, operation) in operations(&document).iter().filter(|(_, method, _)| *method == "get") {
+        let (mut path, mut query) =
+            ((*path).to_owned(), url::form_urlencoded::Serializer::new(String::new()));
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let (name, place) = (parameter["name"].as_str(), parameter["in"].as_str());
+            let example = match &parameter["example"] {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            match (name.unwrap(), place.unwrap()) {
+                (name, "path") => path = path.replace(&format!("{{{name}}}"), &example),
+                (name, "query") => drop(query.append_pair(name, &example)),
+                _ => {}
+            }
+            run += 1;
+        }
+        if !path.contains('{') {
+            App::new().get(&format!("{path}?{}", query.finish())).await.is(200);
+        }
+    }
+    assert!(run >= 18, "only {run} examples");
 }
 
 #[tokio::test]

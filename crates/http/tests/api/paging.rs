@@ -53,6 +53,7 @@ async fn a_forged_or_foreign_cursor_is_refused() {
         ("/api/v1/templates?limit=1".to_owned(), &cursor),
         ("/api/v1/messages?limit=1".to_owned(), &cursor),
         ("/api/v1/messages/x/timeline?limit=1".to_owned(), &cursor),
+        ("/api/v1/campaigns?limit=1".to_owned(), &cursor),
     ] {
         let answer = app.get(&format!("{list}&cursor={cursor}")).await.problem(400, "invalid-cursor");
         assert_eq!(answer.text("/errors/0/parameter"), "cursor");

@@ -1,20 +1,16 @@
 //! The same API over the embedded store.
 
-use angaros_clock::Clock;
-use angaros_store_sqlite::{Options, SqliteStore};
-use angaros_store_test::fixture::{self, NOW};
+use angaros_store_test::fixture;
 use http::Method;
 use serde_json::json;
 
-use crate::support::{App, api, event, event_with, sms, sms_with};
+use crate::support::{App, event, event_with, sms, sms_with};
 
 const SEND: &str = "/api/v1/notifications";
 
 #[tokio::test]
 async fn the_main_job_end_to_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("angaros.db"), &Clock::tokio(NOW), Options::default());
-    let app = App::with(store.unwrap(), api());
+    let (app, _folder) = App::on_disk();
     app.holds_nothing().await;
     app.get("/readyz").await.is(200);
 
@@ -51,9 +47,7 @@ async fn the_main_job_end_to_end() {
 
 #[tokio::test]
 async fn events_end_to_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("angaros.db"), &Clock::tokio(NOW), Options::default());
-    let app = App::with(store.unwrap(), api());
+    let (app, _folder) = App::on_disk();
     let first = app.post("/api/v1/events", &event()).await.is(201);
     assert_eq!(app.post("/api/v1/events", &event()).await.is(200).json(), first.json());
     let other = event_with(json!({"metadata": {"a": 1}}));

@@ -17,12 +17,14 @@ use angaros_domain::{Notification, Timestamp};
 use angaros_http::Api;
 use angaros_service::{NewKey, Service, Settings};
 use angaros_store::Store;
+use angaros_store_sqlite::{Options, SqliteStore};
 use angaros_store_test::fixture::NOW;
 use angaros_store_test::{MemoryStore, steps};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -78,6 +80,14 @@ impl App {
         let service = Service::start(Arc::clone(&store), coord, clock.clone(), settings);
         let stopping = api.stopping.clone();
         App { router: angaros_http::router(Arc::clone(&service), api), service, store, stopping, clock }
+    }
+
+    /// A service over the embedded store, in a folder that lives as long as it is held.
+    pub(crate) fn on_disk() -> (App, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, clock) = (folder.path().join("angaros.db"), Clock::tokio(NOW));
+        let store = SqliteStore::open(&path, &clock, Options::default()).unwrap();
+        (App::with(store, api()), folder)
     }
 
     /// Sends a request and holds the answer against what is promised of every answer.
