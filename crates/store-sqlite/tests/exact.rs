@@ -8,7 +8,9 @@ use std::path::Path;
 
 use angaros_clock::Clock;
 use angaros_domain::{Notification, TenantId, Timestamp};
-use angaros_store::{Appended, Counts, EventLog, Queue, Reported, Submission};
+use angaros_store::{
+    Appended, Counts, EventLog, Grouping, MetricsQuery, Queue, Reported, SeriesFilter, Submission,
+};
 use angaros_store_sqlite::{Options, SqliteStore, audit};
 use angaros_store_test::{fixture, steps};
 use rand::rngs::StdRng;
@@ -28,6 +30,8 @@ struct Outcomes {
     stored: u64,
     duplicates: u64,
     conflicts: u64,
+    /// What metrics say, the engine's own events included.
+    counted: u64,
 }
 
 impl Outcomes {
@@ -92,6 +96,18 @@ async fn live(store: &SqliteStore, random: &mut StdRng, tenant: TenantId, now: T
     receipts
 }
 
+/// How many events a tenant has, by its metrics: the edges of the range run through quarters of hours.
+async fn counted(store: &SqliteStore, tenant: TenantId) -> u64 {
+    let edges = [Timestamp::MIN, NOW.plus_millis(1), NOW.plus_millis(123_456), Timestamp::MAX];
+    let mut sum = 0;
+    for edges in edges.windows(2) {
+        let (filter, range) = (SeriesFilter::default(), edges[0]..edges[1]);
+        let query = MetricsQuery { filter, range, grouping: Grouping::Whole };
+        sum += store.event_metrics(tenant, query).await.unwrap().totals.count;
+    }
+    sum
+}
+
 async fn fill(path: &Path, seed: u64) -> Outcomes {
     let mut random = StdRng::seed_from_u64(seed);
     let store = SqliteStore::open(path, &Clock::system(), Options::default()).unwrap();
@@ -107,6 +123,7 @@ async fn fill(path: &Path, seed: u64) -> Outcomes {
         left -= size;
         now = now.plus_seconds(random.random_range(1..2_000));
     }
+    outcomes.counted = counted(&store, TenantId::DEFAULT).await + counted(&store, other).await;
     for day in [now, now.plus_seconds(-86_400), NOW, Timestamp::MIN] {
         assert_eq!(store.audit_day(day).await.unwrap().drift, 0, "{day}");
     }
@@ -126,6 +143,7 @@ async fn a_hundred_thousand_random_events_are_counted_exactly() {
     assert_eq!((audit.drift, audit.differences), (0, Vec::new()));
     assert_eq!(steps.len(), audit::STEPS);
     assert!(outcomes.duplicates > 1_000 && outcomes.conflicts > 1_000, "{outcomes:?}");
+    assert_eq!(outcomes.counted, audit.events);
     assert!(audit.events > outcomes.stored, "the engine's own events are there too");
     assert!(audit.counts > 1_000, "{}", audit.counts);
 }
