@@ -1,5 +1,7 @@
 //! The auditor: whatever day drifts, the gauge shows it. Virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

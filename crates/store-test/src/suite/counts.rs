@@ -299,13 +299,9 @@ async fn an_audit_finds_no_drift(store: &dyn Store) {
 async fn the_day_before_is_the_latest_on_which_something_happened(store: &dyn Store) {
     assert_eq!(store.counted_day_before(Timestamp::MAX).await.unwrap(), None);
     let day = 86_400;
-    append(
-        store,
-        &[&|d| d.occurred_at = at(2 * day), &|d| (d.occurred_at, d.name) = (at(0), "opened".into()), &|d| {
-            d.occurred_at = at(-40 * day)
-        }],
-    )
-    .await;
+    for time in [at(2 * day), at(0), at(-40 * day)] {
+        append(store, &[&|d| (d.occurred_at, d.name) = (time, format!("of {time}"))]).await;
+    }
     let start = |time: Timestamp| Timestamp::from_millis(time.as_millis() / 86_400_000 * 86_400_000);
     for (time, expected) in [
         (at(9 * day), Some(start(at(2 * day)))),
