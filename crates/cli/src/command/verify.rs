@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// one moment, and the write-ahead log (FILE-wal) grows by what is written meanwhile: leave room for it, and for
 /// temporary files.
 ///
-/// Exit code 0 if nothing differs, 1 if something does.
+/// Exit code 0 if nothing differs, 1 if something does, or if it could not be found out (then standard output is empty).
 ///
 /// Example: angaros verify --data-dir /var/lib/angaros --json
 #[derive(Args)]
