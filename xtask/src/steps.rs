@@ -57,7 +57,8 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step { name: "test", action: cargo(&["test", "--workspace", "--locked"]) },
     Step { name: "release", action: cargo(&["build", "--release", "--locked"]) },
-    // What only the optimised binary can show: memory at rest, kills under full load, and its rates, which are printed.
+    // What only the optimised binary can show: memory at rest and under a long stream, kills under
+    // full load, and its rates, which are printed.
     Step {
         name: "shipped",
         action: Action::Cargo {
@@ -70,6 +71,10 @@ pub(crate) const STEPS: &[Step] = &[
                 "idle",
                 "--test",
                 "kill",
+                "--test",
+                "kill_ingest",
+                "--test",
+                "stream_memory",
                 "--test",
                 "throughput",
                 "--",

@@ -5,9 +5,10 @@
 //!    deferred      claims by capacity   send,       results in
 //!    that is due   and rate tokens      classify    batches, fenced
 //! ```
-//! Beside them the heartbeat keeps this process's leases alive, and the reconciler takes over what others lost. No
-//! part trusts another to be there: whatever stops, a lease runs out and the message moves on.
+//! Beside them the heartbeat keeps this process's leases alive, and the reconciler takes over what others lost. The
+//! auditor counts again what was counted. No part trusts another to be there: whatever stops, a lease runs out and the message moves on.
 
+mod auditor;
 mod dispatcher;
 mod gate;
 mod heartbeat;
@@ -130,6 +131,7 @@ impl Engine {
             shared.spawn_part(dispatcher::run(Arc::clone(&shared), results)),
             shared.spawn_part(promoter::run(Arc::clone(&shared))),
             shared.spawn_part(reconciler::run(Arc::clone(&shared))),
+            shared.spawn_part(auditor::run(Arc::clone(&shared))),
         ];
         let dropped = shared.dropped.clone().drop_guard();
         Ok(Engine { shared, parts, settler, _dropped: dropped })

@@ -4,6 +4,7 @@
 //! for all of them is done here: checking requests, coalescing single ones into batches, publishing every status
 //! change that the store reports, and turning positions into cursors.
 
+mod audits;
 mod campaigns;
 mod coalescer;
 mod delivery;

@@ -126,6 +126,10 @@ impl Counts for SqliteStore {
     async fn audit_day(&self, at: Timestamp) -> Result<Audit> {
         self.readers.run(move |c| audit::day(c, at)).await
     }
+
+    async fn counted_day_before(&self, at: Timestamp) -> Result<Option<Timestamp>> {
+        self.readers.run(move |c| audit::counted_day_before(c, at)).await
+    }
 }
 
 #[async_trait]

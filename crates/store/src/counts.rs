@@ -151,4 +151,8 @@ pub trait Counts: Send + Sync + 'static {
     /// Counts the events of one UTC day, of all tenants, again from the log, and compares. The day is that which holds
     /// `at`. Bounded like every read.
     async fn audit_day(&self, at: Timestamp) -> Result<Audit>;
+
+    /// The beginning of the latest UTC day before that of `at` on which anything is counted, of all tenants; `None` if
+    /// there is none.
+    async fn counted_day_before(&self, at: Timestamp) -> Result<Option<Timestamp>>;
 }

@@ -18,6 +18,7 @@ mod seed;
 mod send;
 mod serve;
 mod tail;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ enum Command {
     Keys(keys::Keys),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
+    Verify(verify::Verify),
     Bench(bench::Bench),
     #[command(hide = true)]
     BenchProbe(bench_probe::BenchProbe),
@@ -85,6 +87,7 @@ impl CommandLine {
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,
+                Command::Verify(verify) => verify.run(&sources).await,
                 Command::Bench(bench) => bench.run().await,
                 Command::BenchProbe(probe) => probe.run(&sources).await,
             }

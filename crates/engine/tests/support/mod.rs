@@ -113,6 +113,7 @@ pub(crate) fn transient() -> Outcome {
 /// Store, service, provider, and as many engines as a test starts.
 pub(crate) struct World {
     pub(crate) clock: Clock,
+    pub(crate) store: MemoryStore,
     pub(crate) service: Arc<Service>,
     pub(crate) provider: Arc<Scripted>,
 }
@@ -130,8 +131,9 @@ impl World {
             max_attempts: [5; 4],
             queue_max: 100_000,
         };
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let service = Service::start(store, Arc::new(LocalCoord::new()), clock.clone(), settings);
+        let store = MemoryStore::new();
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let service = Service::start(shared, Arc::new(LocalCoord::new()), clock.clone(), settings);
         let provider = Arc::new(Scripted {
             clock: clock.clone(),
             capabilities: Capabilities { receipts: false, idempotent, pretends: true },
@@ -139,7 +141,7 @@ impl World {
             seen: Mutex::default(),
             in_flight: Mutex::default(),
         });
-        World { clock, service, provider }
+        World { clock, store, service, provider }
     }
 
     /// Starts an engine that owns the store, with every limit off.

@@ -52,4 +52,8 @@ impl Counts for Broken {
     async fn audit_day(&self, at: Timestamp) -> Result<Audit> {
         self.inner.audit_day(at).await
     }
+
+    async fn counted_day_before(&self, at: Timestamp) -> Result<Option<Timestamp>> {
+        self.inner.counted_day_before(at).await
+    }
 }

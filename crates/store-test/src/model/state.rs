@@ -1,6 +1,6 @@
 //! What the model knows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use angaros_domain::api_key::ApiKey;
 use angaros_domain::batch::Batch;
@@ -63,6 +63,8 @@ pub(crate) struct State {
     /// Events in the order of appending. The first one's position is one more than `log_start`.
     pub(crate) log: Vec<Event>,
     pub(crate) log_start: i64,
+    /// UTC days, counted from 1970, whose counts are to lack an event.
+    pub(crate) miscounted: BTreeSet<i64>,
     pub(crate) batches: BTreeMap<(TenantId, BatchId), Batch>,
     pub(crate) keys_used: HashMap<(TenantId, IdempotencyKey), (Idempotent, Fingerprint)>,
     pub(crate) templates: BTreeMap<(TenantId, TemplateId), Template>,
@@ -80,6 +82,7 @@ impl Default for State {
             leases: BTreeMap::new(),
             log: Vec::new(),
             log_start: 0,
+            miscounted: BTreeSet::new(),
             batches: BTreeMap::new(),
             keys_used: HashMap::new(),
             templates: BTreeMap::new(),

@@ -26,6 +26,7 @@ checks!(counts:
     late_and_old_events_are_counted_where_they_happened,
     lifecycle_events_are_counted,
     an_audit_finds_no_drift,
+    the_day_before_is_the_latest_on_which_something_happened,
 );
 
 fn at(seconds: i64) -> Timestamp {
@@ -293,4 +294,22 @@ async fn an_audit_finds_no_drift(store: &dyn Store) {
     let audit = store.audit_day(NOW).await.unwrap();
     assert_eq!((audit.events, audit.drift), (2, 0), "{audit:?}");
     assert_eq!(store.audit_day(at(-86_400)).await.unwrap().events, 0);
+}
+
+async fn the_day_before_is_the_latest_on_which_something_happened(store: &dyn Store) {
+    assert_eq!(store.counted_day_before(Timestamp::MAX).await.unwrap(), None);
+    let day = 86_400;
+    for time in [at(2 * day), at(0), at(-40 * day)] {
+        append(store, &[&|d| (d.occurred_at, d.name) = (time, format!("of {time}"))]).await;
+    }
+    let start = |time: Timestamp| Timestamp::from_millis(time.as_millis() / 86_400_000 * 86_400_000);
+    for (time, expected) in [
+        (at(9 * day), Some(start(at(2 * day)))),
+        (at(2 * day), Some(start(at(0)))),
+        (start(at(0)), Some(start(at(-40 * day)))),
+        (start(at(0)).plus_millis(day * 1000 - 1), Some(start(at(-40 * day)))),
+        (at(-40 * day), None),
+    ] {
+        assert_eq!(store.counted_day_before(time).await.unwrap(), expected, "{time:?}");
+    }
 }

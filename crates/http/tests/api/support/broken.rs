@@ -112,6 +112,10 @@ impl Counts for Broken {
     async fn audit_day(&self, _: Timestamp) -> Result<Audit> {
         self.fail().await
     }
+
+    async fn counted_day_before(&self, _: Timestamp) -> Result<Option<Timestamp>> {
+        self.fail().await
+    }
 }
 
 #[async_trait]
