@@ -49,12 +49,14 @@ pub(crate) struct Folding {
     /// So many events make a stretch.
     events: usize,
     stretch: Option<Stretch>,
+    /// Whether a step ever failed.
+    failed: bool,
 }
 
 impl Folding {
     /// Begins to fold what a tail holds already.
     pub(crate) fn of(tail: &Tail, events: usize) -> Folding {
-        let mut folding = Folding { events: events.max(1), stretch: None };
+        let mut folding = Folding { events: events.max(1), stretch: None, failed: false };
         folding.committed(tail);
         folding
     }
@@ -62,6 +64,13 @@ impl Folding {
     /// Whether there is something to fold even if nothing is written.
     pub(crate) fn is_due(&self) -> bool {
         self.stretch.is_some()
+    }
+
+    /// Whether there is something to fold before the store closes: nothing is left to the next start.
+    pub(crate) fn is_last(&mut self, tail: &Tail) -> bool {
+        self.events = 1;
+        self.committed(tail);
+        self.is_due() && !self.failed
     }
 
     /// Does a step within a transaction that appended so many events, if there is something to do.
@@ -82,9 +91,10 @@ impl Folding {
         }
     }
 
-    /// After a rollback: the stretch is begun again.
+    /// After a rollback: the stretch is begun again, but not for the sake of closing.
     pub(crate) fn rolled_back(&mut self) {
         self.stretch = None;
+        self.failed = true;
     }
 }
 

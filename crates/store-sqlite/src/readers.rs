@@ -87,6 +87,8 @@ impl Readers {
             // There are as many permits as connections, so one is there.
             let Some(reader) = &lent.reader else { return Err(StoreError::Busy) };
             reader.deadline.store(deadline.as_millis(), Ordering::Relaxed);
+            // Before the transaction, so that what it does not see as folded is in the tail.
+            let _pin = tail.pin();
             let session = Session { connection: &reader.connection, tail: &tail };
             let result = in_transaction(&session, work);
             drop(lent);

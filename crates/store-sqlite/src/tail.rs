@@ -6,9 +6,9 @@
 //! `folded` says: who reads adds what stands behind that place, and sees every event from its commit on. After a crash
 //! the tail is read from the log again, so that it is never lost.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque, btree_map};
 use std::ops::Deref;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use angaros_domain::Timestamp;
 use angaros_domain::event::{Event, PROVIDER_ANGAROS, message_key, recipient_key};
@@ -63,12 +63,15 @@ pub(crate) struct Tail(RwLock<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// In the order of their positions, without a gap. What was folded last is still here: a reader may not have seen yet
-    /// that it was.
+    /// In the order of their positions, without a gap. What is folded stays as long as a reader may not have seen yet that
+    /// it is.
     entries: VecDeque<Entry>,
-    /// How far the tables beside the log were brought up, and how far the time before.
+    /// How far the tables beside the log are brought up.
     folded: i64,
-    folded_before: i64,
+    /// Up to where entries were let go of.
+    gone: i64,
+    /// How far they were when readers began that are still at it, and how many began there.
+    pins: BTreeMap<i64, usize>,
     /// Where the keys stand that are not in their table yet.
     keys: HashMap<EventKey, i64>,
 }
@@ -77,9 +80,8 @@ impl Tail {
     /// Reads the tail from the log.
     pub(crate) fn load(connection: &Connection) -> Result<Tail> {
         let tail = Tail::default();
-        let folded: i64 = folded(connection)?;
+        let folded = folded(connection)?;
         tail.write().folded = folded;
-        tail.write().folded_before = folded;
         let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
         let sql = format!(
             "SELECT {columns}, e.position, e.series FROM {tables} WHERE e.position > ?1 ORDER BY e.position"
@@ -164,13 +166,16 @@ impl Tail {
         for key in done {
             tail.keys.remove(&key);
         }
-        tail.folded_before = tail.folded;
         tail.folded = place;
-        let old = tail.folded_before;
-        while tail.entries.pop_front_if(|first| first.position <= old).is_some() {}
-        if tail.keys.is_empty() {
-            tail.keys.shrink_to_fit();
-        }
+        tail.trim();
+    }
+
+    /// Keeps the tail as it is needed by a reader whose transaction begins after this.
+    pub(crate) fn pin(self: &Arc<Tail>) -> Pin {
+        let mut tail = self.write();
+        let place = tail.folded;
+        *tail.pins.entry(place).or_default() += 1;
+        Pin { tail: Arc::clone(self), place }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Entries> {
@@ -182,7 +187,34 @@ impl Tail {
     }
 }
 
+/// Keeps a tail as a reader needs it.
+pub(crate) struct Pin {
+    tail: Arc<Tail>,
+    place: i64,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut tail = self.tail.write();
+        if let btree_map::Entry::Occupied(mut pin) = tail.pins.entry(self.place) {
+            *pin.get_mut() -= 1;
+            if *pin.get() == 0 {
+                pin.remove();
+            }
+        }
+        tail.trim();
+    }
+}
+
 impl Entries {
+    /// Lets go of what is folded and what no reader needs.
+    fn trim(&mut self) {
+        let needed = self.pins.keys().next().map_or(self.folded, |pin| self.folded.min(*pin));
+        while let Some(first) = self.entries.pop_front_if(|first| first.position <= needed) {
+            self.gone = first.position;
+        }
+    }
+
     /// The entries behind a place. Positions have no gaps, so that it is known where they begin.
     fn behind(&self, place: i64) -> std::collections::vec_deque::Iter<'_, Entry> {
         let first = self.entries.front().map_or(0, |first| first.position);
@@ -212,9 +244,11 @@ impl Session<'_> {
             .query_row([], |row| row.get(0))
             .stored()?;
         let tail = self.tail.read();
-        if folded < tail.folded_before {
-            // Twice since this transaction began, more was folded than the tail holds.
-            return Err(StoreError::Busy);
+        if tail.gone > folded {
+            let gone = tail.gone;
+            return Err(StoreError::Internal(format!(
+                "the tail is gone up to {gone}, but needed from {folded}"
+            )));
         }
         let visible = tail.behind(folded).take_while(|entry| entry.position <= end);
         Ok((folded, visible.filter(|entry| is_wanted(entry)).copied().collect()))

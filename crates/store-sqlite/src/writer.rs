@@ -142,7 +142,7 @@ fn write(
     loop {
         // As long as there is something to fold, nobody has to write for the next transaction to begin.
         let first = if folding.is_due() { waiting.try_recv().ok() } else { waiting.blocking_recv() };
-        if first.is_none() && (waiting.is_closed() || !folding.is_due()) {
+        if first.is_none() && waiting.is_closed() && !folding.is_last(session.tail) {
             return;
         }
         let stopwatch = clock.stopwatch();

@@ -64,7 +64,7 @@ pub(super) fn timelines(connection: &Connection, audit: &mut Audit) -> Result<()
         audit.compare(|| format!("rows of {name}"), rows, events);
         audit.compare(|| format!("rows of {name} that stand for an event"), standing, events);
     }
-    let last = number(connection, "SELECT ifnull(max(position), 0) FROM events")?;
+    let last = number(connection, "SELECT ifnull(max(position), 0) FROM main.events")?;
     let events = audit.events.cast_signed();
     audit.compare(|| "places of the log".to_owned(), last, events);
     Ok(())
@@ -114,7 +114,7 @@ fn leads_to(connection: &Connection, stored: EventKey, mut own: EventKey) -> rus
         if taken.query_row([own.0], |_| Ok(())).optional()?.is_none() {
             return Ok(false);
         }
-        own = EventKey(own.0.wrapping_add(1));
+        own = own.next();
     }
     Ok(true)
 }
