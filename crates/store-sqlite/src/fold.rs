@@ -100,6 +100,9 @@ impl Folding {
 
 /// Folds everything at once, as part of a transaction. For what is not served meanwhile.
 pub(crate) fn all(connection: &Connection, entries: Vec<Entry>) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     Stretch::of(entries).step(connection, usize::MAX)
 }
 
@@ -207,4 +210,104 @@ fn by_series(entries: &[Entry]) -> Rows<(i64, u32, i64, i64, Option<i64>)> {
 
 fn by_key(entries: &[Entry]) -> Rows<(i64, i64)> {
     sorted(entries.iter().filter_map(|entry| Some((entry.key?.0, entry.position))))
+}
+
+#[cfg(test)]
+mod tests {
+    use angaros_domain::TenantId;
+    use angaros_store::{
+        CampaignSummary, EventMetrics, Grouping, MetricsQuery, PageRequest, SeriesFilter, TimelineFilter,
+    };
+    use angaros_store_test::fixture::{NOW, event_draft, reported};
+
+    use super::*;
+    use crate::tail::Session;
+    use crate::timeline::{Subject, timeline};
+    use crate::{append, campaigns, connection, metrics, migrate};
+
+    const EVENTS: usize = 60;
+
+    /// Events of a few recipients, some with and some without campaign and message; the second half repeats recipients.
+    fn append(session: &Session<'_>, from: usize) {
+        let event = |n: usize| {
+            let mut draft = event_draft(NOW.plus_seconds(n as i64 * 60));
+            draft.event_id = Some(format!("e-{n}"));
+            draft.recipient_id = (n % 7 != 0).then(|| format!("user-{}", n % 11));
+            draft.campaign_id = (n % 3 != 0).then(|| format!("campaign-{}", n % 2));
+            reported(draft)
+        };
+        append::append(session, &(from..from + EVENTS).map(event).collect::<Vec<_>>()).unwrap();
+    }
+
+    type Answers = (EventMetrics, Option<CampaignSummary>, Vec<String>, usize);
+
+    fn answers(session: &Session<'_>) -> Answers {
+        let tenant = TenantId::DEFAULT;
+        let range = NOW..NOW.plus_seconds(1_000_000);
+        let query = MetricsQuery { filter: SeriesFilter::default(), range, grouping: Grouping::Campaign };
+        let subject = Subject::Recipient("user-3".into());
+        let page = PageRequest { limit: 100, after: None };
+        let told = timeline(session, tenant, &subject, &TimelineFilter::default(), &page).unwrap();
+        let page = PageRequest { limit: 100, after: None };
+        (
+            metrics::metrics(session, tenant, &query).unwrap(),
+            campaigns::summary(session, tenant, "campaign-1").unwrap(),
+            told.into_iter().map(|event| event.id.to_string()).collect(),
+            campaigns::page(session, tenant, &page).unwrap().len(),
+        )
+    }
+
+    /// At every step, a reader sees the same, and so does whoever starts again from what is on disk then.
+    #[test]
+    fn nothing_changes_while_it_is_folded_nor_after_a_crash_at_any_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        migrate::up(&mut writer).unwrap();
+        let tail = Tail::default();
+        let session = Session { connection: &writer, tail: &tail };
+        let mut steps = 0;
+        for round in 0..2 {
+            append(&session, round * EVENTS);
+            let expected = answers(&session);
+            let mut folding = Folding::of(&tail, EVENTS);
+            while folding.is_due() {
+                folding.step(&writer, 1).unwrap();
+                folding.committed(&tail);
+                assert_eq!(answers(&session), expected, "round {round}, step {steps}");
+                let after_crash = Tail::load(&writer).unwrap();
+                let session = Session { connection: &writer, tail: &after_crash };
+                assert_eq!(answers(&session), expected, "round {round}, step {steps}, after a crash");
+                // It is begun again, and folded to the end.
+                writer.execute_batch("SAVEPOINT again").unwrap();
+                all(&writer, after_crash.unfolded()).unwrap();
+                let folded = Tail::load(&writer).unwrap();
+                assert_eq!(folded.unfolded_len(), 0);
+                let session = Session { connection: &writer, tail: &folded };
+                assert_eq!(answers(&session), expected, "round {round}, step {steps}, folded again");
+                writer.execute_batch("ROLLBACK TO again; RELEASE again").unwrap();
+                steps += 1;
+            }
+        }
+        assert!(steps > 40, "{steps}");
+    }
+
+    #[test]
+    fn what_is_rolled_back_leaves_no_trace_in_the_tail() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        migrate::up(&mut writer).unwrap();
+        let tail = Tail::default();
+        let session = Session { connection: &writer, tail: &tail };
+        append(&session, 0);
+        let (expected, mark) = (answers(&session), tail.mark());
+        writer.execute_batch("SAVEPOINT job").unwrap();
+        append(&session, EVENTS);
+        assert_ne!(answers(&session), expected);
+        writer.execute_batch("ROLLBACK TO job; RELEASE job").unwrap();
+        tail.back_to(mark);
+        assert_eq!(answers(&session), expected);
+        // The keys are free again, and the places too.
+        append(&session, EVENTS);
+        assert_eq!(tail.mark(), 2 * EVENTS as i64);
+    }
 }
