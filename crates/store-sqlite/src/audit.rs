@@ -48,8 +48,8 @@ pub fn everything(path: &Path, mut step: impl FnMut(&'static str)) -> Result<Aud
         let advice = "use the program that made it, or let this one migrate it";
         return Err(StoreError::Schema { found, known, advice });
     }
-    // What is grouped may be larger than memory.
-    connection.execute_batch("PRAGMA temp_store = FILE; BEGIN").stored()?;
+    // What is grouped may be larger than memory; what is looked up lies all over the file.
+    connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -65536; BEGIN").stored()?;
     let events = number(&connection, "SELECT count(*) FROM events")?.unsigned_abs();
     let mut audit = Audit { events, ..Audit::default() };
     for (name, check) in CHECKS {
