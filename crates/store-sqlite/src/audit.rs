@@ -49,8 +49,8 @@ pub fn everything(path: &Path, mut step: impl FnMut(&'static str)) -> Result<Aud
         let advice = "use the program that made it, or let this one migrate it";
         return Err(StoreError::Schema { found, known, advice });
     }
-    // What is grouped may be larger than memory.
-    connection.execute_batch("PRAGMA temp_store = FILE").stored()?;
+    // What is grouped may be larger than memory; what is looked up lies all over the file.
+    connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -65536").stored()?;
     show_what_is_folded(&connection)?;
     connection.execute_batch("BEGIN").stored()?;
     let events = number(&connection, "SELECT count(*) FROM main.events")?.unsigned_abs();
