@@ -14,8 +14,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::room::{Room, Rooms};
 use crate::{Result, ServiceError};
 
-/// Transactions under way at once: while one is being flushed, the next is already with the store.
-const IN_FLIGHT: usize = 2;
+/// Transactions under way at once. While it is being flushed everything gathers for the next: two would share what one
+/// takes, and wait for the disk twice (measured at 64 connections: one is 10 % faster).
+const IN_FLIGHT: usize = 1;
 
 /// An item that waits, the room that it takes in the queue, and where its outcome goes.
 struct Waiting<I, O> {

@@ -41,6 +41,7 @@ impl Service {
             events.extend(self.store.message_timeline(tenant, &message_id, &filter, request.clone()).await?);
         }
         events.sort_by_key(|event| (event.occurred_at, event.id));
+        events.dedup_by_key(|event| event.id);
         let mut entries = Vec::with_capacity(events.len() + 2);
         entries.push(TraceEntry {
             event: "created".into(),

@@ -18,12 +18,15 @@ pub(crate) fn page(
     page: &PageRequest<(Timestamp, String)>,
 ) -> Result<Vec<CampaignCounts>> {
     // What the tail of the log adds may move a campaign to the front: those are put together one by one.
-    let (_, tail) = session.tail(|_| true)?;
+    let own: HashSet<i64> = series::matching(session, tenant, &SeriesFilter::default())?
+        .into_iter()
+        .filter(|one| one.campaign_id.is_some())
+        .map(|one| one.id)
+        .collect();
+    let (_, tail) = session.tail(|entry| own.contains(&entry.series))?;
     let mut moved = BTreeMap::new();
-    for ((of, id), addition) in counts::by_campaign(session, &tail)? {
-        if of == tenant {
-            moved.insert(id, addition);
-        }
+    for ((_, id), addition) in counts::by_campaign(session, &tail)? {
+        moved.insert(id, addition);
     }
     let mut campaigns = stored_page(session, tenant, page, moved.len())?;
     campaigns.retain(|(_, campaign)| !moved.contains_key(&campaign.campaign_id));

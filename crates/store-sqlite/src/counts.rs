@@ -80,6 +80,8 @@ pub(crate) fn by_campaign(
 pub(crate) struct CampaignCounting {
     /// How many events, and how many recipients that it did not have yet.
     additions: BTreeMap<i64, (i64, i64)>,
+    /// The first and the last event of campaigns, by their numbers.
+    spans: BTreeMap<i64, (Timestamp, Timestamp)>,
 }
 
 impl CampaignCounting {
@@ -92,8 +94,8 @@ impl CampaignCounting {
         let mut counting = CampaignCounting::default();
         let mut rows = Vec::new();
         for ((tenant, campaign_id), addition) in by_campaign(connection, entries)? {
-            let campaign =
-                widen_campaign(connection, tenant, &campaign_id, (addition.first_at, addition.last_at))?;
+            let campaign = find_or_insert_campaign(connection, tenant, &campaign_id)?;
+            counting.spans.insert(campaign, (addition.first_at, addition.last_at));
             for (name, entries) in addition.events {
                 let event = find_or_insert(connection, campaign, &name)?;
                 counting.additions.insert(event, (entries.len() as i64, 0));
@@ -133,22 +135,28 @@ impl CampaignCounting {
         for (event, (events, recipients)) in &self.additions {
             update.execute([event, events, recipients]).stored()?;
         }
+        let sql = "UPDATE campaigns SET first_at = min(first_at, ?2), last_at = max(last_at, ?3)
+                   WHERE id = ?1 AND (first_at > ?2 OR last_at < ?3)";
+        let mut widen = connection.prepare_cached(sql).stored()?;
+        for (campaign, (first_at, last_at)) in &self.spans {
+            widen.execute([*campaign, first_at.as_millis(), last_at.as_millis()]).stored()?;
+        }
         Ok(())
     }
 }
 
-/// Makes the campaign if it is new, lets it reach over a span of time, and answers its number.
-fn widen_campaign(
-    connection: &Connection,
-    tenant: TenantId,
-    campaign_id: &str,
-    (first_at, last_at): (Timestamp, Timestamp),
-) -> Result<i64> {
-    let sql = "INSERT INTO campaigns VALUES (NULL, ?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
-               first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at) RETURNING id";
-    let mut upsert = connection.prepare_cached(sql).stored()?;
-    let values = params![tenant.0, campaign_id, first_at.as_millis(), last_at.as_millis()];
-    upsert.query_row(values, |row| row.get(0)).stored()
+/// The number of a campaign; if it is new it is made, and as long as nothing is counted of it, it ends before it begins.
+fn find_or_insert_campaign(connection: &Connection, tenant: TenantId, campaign_id: &str) -> Result<i64> {
+    let sql = "SELECT id FROM campaigns WHERE tenant = ?1 AND campaign_id = ?2";
+    let mut select = connection.prepare_cached(sql).stored()?;
+    let found = select.query_row(params![tenant.0, campaign_id], |row| row.get(0)).optional().stored()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    let (first_at, last_at) = (Timestamp::MAX.as_millis(), Timestamp::MIN.as_millis());
+    let mut insert =
+        connection.prepare_cached("INSERT INTO campaigns VALUES (NULL, ?1, ?2, ?3, ?4)").stored()?;
+    insert.insert(params![tenant.0, campaign_id, first_at, last_at]).stored()
 }
 
 /// The number of an event of a campaign; it is made if it is new.

@@ -5,21 +5,25 @@
 //! leave out what lies behind the place in `folded`, and a stretch that is begun again after a crash finds some of its
 //! rows there. The last step writes the counts and moves that place.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use angaros_domain::event::thinning_level;
-use angaros_store::Result;
+use angaros_store::{Result, StoreError};
 use rusqlite::{Connection, Params};
 
 use crate::counts::{self, CampaignCounting};
 use crate::error::SqliteResult;
+use crate::quarters::day_of;
 use crate::tail::{Entry, Tail};
 
-/// Rows of a step when nothing is written meanwhile: a few milliseconds.
-const IDLE_ROWS: usize = 1_000;
+/// Rows of a step when nobody waits to write: about a millisecond, in case somebody does then.
+const IDLE_ROWS: usize = 200;
 /// For each event that a transaction appends, so many rows are folded in it: an event has at most five, so that a stretch
 /// is done before the next one is complete, and the work is spread evenly.
 const ROWS_AN_EVENT: usize = 6;
+
+/// Days of series that one transaction counts: some ten milliseconds.
+const DAYS_MAX: usize = 4_096;
 
 /// What goes into a table next, in its order.
 type Rows<R> = VecDeque<R>;
@@ -48,15 +52,16 @@ enum Stage {
 pub(crate) struct Folding {
     /// So many events make a stretch.
     events: usize,
+    /// So many have to wait before the next one begins: more after a failure, so that it is not tried again at once.
+    wanted: usize,
     stretch: Option<Stretch>,
-    /// Whether a step ever failed.
-    failed: bool,
 }
 
 impl Folding {
     /// Begins to fold what a tail holds already.
     pub(crate) fn of(tail: &Tail, events: usize) -> Folding {
-        let mut folding = Folding { events: events.max(1), stretch: None, failed: false };
+        let events = events.max(1);
+        let mut folding = Folding { events, wanted: events, stretch: None };
         folding.committed(tail);
         folding
     }
@@ -66,11 +71,14 @@ impl Folding {
         self.stretch.is_some()
     }
 
-    /// Whether there is something to fold before the store closes: nothing is left to the next start.
-    pub(crate) fn is_last(&mut self, tail: &Tail) -> bool {
-        self.events = 1;
-        self.committed(tail);
-        self.is_due() && !self.failed
+    /// Begins to fold what is left before the store closes, however little it is. Whether there is anything that can be
+    /// folded.
+    pub(crate) fn begin_last(&mut self, tail: &Tail) -> bool {
+        if self.wanted == self.events {
+            (self.events, self.wanted) = (1, 1);
+            self.committed(tail);
+        }
+        self.is_due()
     }
 
     /// Does a step within a transaction that appended so many events, if there is something to do.
@@ -85,16 +93,18 @@ impl Folding {
         if let Some(Stretch { entries, stage: Stage::Done, .. }) = &self.stretch {
             tail.folded_to(entries.last().map_or(0, |last| last.position));
             self.stretch = None;
+            self.wanted = self.events;
         }
-        if self.stretch.is_none() && tail.unfolded_len() >= self.events {
-            self.stretch = Some(Stretch::of(tail.unfolded()));
+        if self.stretch.is_none() && tail.unfolded_len() >= self.wanted {
+            self.stretch = Some(Stretch::of(cut(tail.unfolded())));
         }
     }
 
-    /// After a rollback: the stretch is begun again, but not for the sake of closing.
+    /// After a rollback: the stretch is begun again, once twice as much waits.
     pub(crate) fn rolled_back(&mut self) {
-        self.stretch = None;
-        self.failed = true;
+        if let Some(stretch) = self.stretch.take() {
+            self.wanted = stretch.entries.len().max(self.wanted).saturating_mul(2);
+        }
     }
 }
 
@@ -159,17 +169,33 @@ impl Stretch {
             }
             Stage::CampaignRecipients(counting, _) => Stage::Counts(counting),
             Stage::Counts(counting) => {
+                let place = self.entries.last().map_or(self.folded, |last| last.position);
+                let sql = "UPDATE folded SET position = ?2 WHERE position = ?1";
+                let moved =
+                    connection.prepare_cached(sql).stored()?.execute([self.folded, place]).stored()?;
+                if moved != 1 {
+                    return Err(StoreError::Internal("somebody else has folded these events".into()));
+                }
                 counting.finish(connection)?;
                 counts::add_to_days(connection, &self.entries)?;
-                let place = self.entries.last().map_or(self.folded, |last| last.position);
-                let mut update = connection.prepare_cached("UPDATE folded SET position = ?1").stored()?;
-                update.execute([place]).stored()?;
                 Stage::Done
             }
             Stage::Done => Stage::Done,
         };
         Ok(())
     }
+}
+
+/// The front part of a stretch that is counted in one go: in so many days of series at most.
+fn cut(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut days = HashSet::new();
+    let mut fits = |entry: &Entry| {
+        days.insert((entry.series, day_of(entry.occurred_at)));
+        days.len() <= DAYS_MAX
+    };
+    let count = entries.iter().take_while(|entry| fits(entry)).count();
+    entries.truncate(count.max(1));
+    entries
 }
 
 /// Inserts rows from the front until none is left, which it answers, or until it was enough.
@@ -223,7 +249,7 @@ mod tests {
     use super::*;
     use crate::tail::Session;
     use crate::timeline::{Subject, timeline};
-    use crate::{append, campaigns, connection, metrics, migrate};
+    use crate::{append, audit, campaigns, connection, metrics, migrate};
 
     const EVENTS: usize = 60;
 
@@ -261,7 +287,8 @@ mod tests {
     #[test]
     fn nothing_changes_while_it_is_folded_nor_after_a_crash_at_any_step() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = connection::open_writer(&path).unwrap();
         migrate::up(&mut writer).unwrap();
         let tail = Tail::default();
         let session = Session { connection: &writer, tail: &tail };
@@ -274,7 +301,12 @@ mod tests {
                 folding.step(&writer, 1).unwrap();
                 folding.committed(&tail);
                 assert_eq!(answers(&session), expected, "round {round}, step {steps}");
+                let found = audit::everything(&path, |_| ()).unwrap();
+                assert_eq!(found.differences, Vec::<String>::new(), "round {round}, step {steps}");
                 let after_crash = Tail::load(&writer).unwrap();
+                let keys =
+                    |tail: &Tail| tail.unfolded().into_iter().map(|entry| entry.key).collect::<Vec<_>>();
+                assert_eq!(keys(&after_crash), keys(&tail), "round {round}, step {steps}");
                 let session = Session { connection: &writer, tail: &after_crash };
                 assert_eq!(answers(&session), expected, "round {round}, step {steps}, after a crash");
                 // It is begun again, and folded to the end.
@@ -289,6 +321,46 @@ mod tests {
             }
         }
         assert!(steps > 40, "{steps}");
+    }
+
+    #[test]
+    fn a_stretch_ends_before_it_would_count_too_much_at_once() {
+        let on = |day: i64, position: i64| Entry {
+            position,
+            series: 1,
+            occurred_at: NOW.plus_seconds(day * 86_400),
+            recipient: None,
+            message: None,
+            key: None,
+        };
+        let entries: Vec<Entry> = (0..3 * DAYS_MAX as i64).map(|n| on(n / 2, n + 1)).collect();
+        assert_eq!(cut(entries).len(), 2 * DAYS_MAX);
+        assert_eq!(cut(vec![on(1, 1); 9]).len(), 9);
+    }
+
+    /// A fault that lasts does not make a loop of it, and events are still taken in.
+    #[test]
+    fn what_cannot_be_folded_is_not_tried_over_and_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        migrate::up(&mut writer).unwrap();
+        let tail = Tail::default();
+        let session = Session { connection: &writer, tail: &tail };
+        writer.execute_batch("UPDATE folded SET position = 7").unwrap();
+        append(&session, 0);
+        writer.execute_batch("UPDATE folded SET position = 0").unwrap();
+        let mut folding = Folding::of(&tail, EVENTS);
+        assert!(folding.is_due());
+        writer.execute_batch("UPDATE folded SET position = 7").unwrap();
+        let refused = folding.step(&writer, usize::MAX / ROWS_AN_EVENT).unwrap_err().to_string();
+        assert!(refused.contains("somebody else"), "{refused}");
+        folding.rolled_back();
+        folding.committed(&tail);
+        assert!(!folding.is_due(), "not before there is twice as much");
+        assert!(!folding.begin_last(&tail), "nor to close");
+        append(&session, EVENTS);
+        folding.committed(&tail);
+        assert!(folding.is_due());
     }
 
     #[test]

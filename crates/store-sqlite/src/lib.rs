@@ -72,8 +72,8 @@ impl Default for Options {
         Options {
             readers: 4,
             read_millis_max: 10_000,
-            checkpoint_pages: 10_000,
-            fold_events: 1 << 16,
+            checkpoint_pages: 4_000,
+            fold_events: 1 << 15,
             exclusive: true,
         }
     }
@@ -91,7 +91,8 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens a database file, makes it if it is missing, and brings its schema up to this program's version.
     ///
-    /// Without [`Options::exclusive`] the file may belong to another process, which then alone brings the schema up.
+    /// Without [`Options::exclusive`] the file may belong to another process, which then alone brings the schema up, and
+    /// alone writes to the log of events and reads what depends on it: those verbs are refused.
     ///
     /// # Errors
     /// If another process owns the file, if SQLite is too old, or if the schema is not of this program's version.
@@ -105,7 +106,8 @@ impl SqliteStore {
         if ownership.is_some() {
             migrate::up(&mut writing)?;
         }
-        let tail = Arc::new(Tail::load(&writing)?);
+        // Only the owner knows the tail of the log: whoever else folded it would count it a second time.
+        let tail = Arc::new(if options.exclusive { Tail::load(&writing)? } else { Tail::of_guest() });
         let readers = Readers::open(path, Arc::clone(&tail), clock, options)?;
         let writer = Writer::start(writing, tail, path, clock, options)?;
         Ok(SqliteStore { path: path.to_owned(), writer, readers, _ownership: ownership })

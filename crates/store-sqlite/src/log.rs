@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use angaros_domain::EventId;
 use angaros_domain::event::{Event, PROVIDER_ANGAROS};
 use angaros_domain::ingest::EventKey;
-use angaros_store::{Position, Result};
+use angaros_store::{Position, Result, StoreError};
 use rusqlite::{CachedStatement, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
 use crate::series::SeriesMet;
 use crate::tail::{Entry, Session};
 use crate::{row, stats};
+
+/// Events that may wait to be folded, in memory. It takes a fault that lasts to come near it.
+const UNFOLDED_MAX: usize = 1 << 20;
 
 /// Appends the events of one job.
 pub(crate) struct Log<'s> {
@@ -26,6 +29,10 @@ pub(crate) struct Log<'s> {
 impl<'s> Log<'s> {
     /// A log for one job. [`Log::finish`] must follow.
     pub(crate) fn new(session: &'s Session<'s>) -> Result<Log<'s>> {
+        session.tail.assert_known()?;
+        if session.tail.unfolded_len() > UNFOLDED_MAX {
+            return Err(StoreError::Unavailable("events can not be folded, and too many wait for it".into()));
+        }
         let last = session
             .prepare_cached("SELECT id FROM events ORDER BY position DESC LIMIT 1")
             .stored()?

@@ -17,6 +17,9 @@ use crate::tail::{Entry, Session};
 /// Events that are looked at to count unique recipients. More in a range, and a sample of the recipients is counted.
 const SAMPLED_MAX: u64 = 1 << 17;
 
+/// A sample with fewer recipients says too little; a larger one is taken then.
+const SAMPLED_MIN: usize = 1_000;
+
 /// Standard errors on each side of an estimate that hold it in 95 of 100 cases.
 const STANDARD_ERRORS: f64 = 1.96;
 
@@ -52,15 +55,22 @@ fn metrics_sampled(
         counts[*group] += 1;
     }
     let total: u64 = counts.iter().sum();
-    let mut sample =
-        Sample { level: sample_level(total, sampled_max), seen: Vec::new(), groups: groups.keys.len() };
-    sample.add(tail.into_iter());
-    for (place, one) in active {
-        each_event(session, (one.id, sample.level), folded, groups.range, |at, recipient| {
-            sample.seen.extend(groups.at(place, at).zip(recipient));
-        })?;
-    }
-    let uniques = sample.uniques();
+    let mut level = sample_level(total, sampled_max);
+    let uniques = loop {
+        let mut sample = Sample { level, seen: Vec::new(), groups: groups.keys.len() };
+        sample.add(tail.iter().copied());
+        for (place, one) in &active {
+            each_event(session, (one.id, level), folded, groups.range, |at, recipient| {
+                sample.seen_at(groups.at(*place, at), recipient);
+            })?;
+        }
+        let uniques = sample.uniques();
+        if level == 0 || uniques.in_all >= SAMPLED_MIN {
+            break uniques;
+        }
+        // Few recipients have many events: they do not need so thin a sample.
+        level = level.saturating_sub(3);
+    };
     let tallies = groups.keys.into_iter().zip(counts).zip(uniques.per_group);
     let tallies = tallies.filter(|((_, count), _)| *count > 0);
     let groups = match query.grouping {
@@ -208,6 +218,17 @@ impl Sample {
         let level = self.level;
         let recipients = recipients.filter_map(|(group, recipient)| Some((group, recipient?)));
         self.seen.extend(recipients.filter(|(_, recipient)| thinning_level(*recipient) >= level));
+    }
+
+    /// Adds one. Those who come often are kept once now and then, so that memory is bounded by recipients, not by events.
+    fn seen_at(&mut self, group: Option<usize>, recipient: Option<i64>) {
+        if self.seen.len() == self.seen.capacity() {
+            self.seen.sort_unstable();
+            self.seen.dedup();
+            // At least as much again, so that it is not sorted over and over.
+            self.seen.reserve(self.seen.len());
+        }
+        self.seen.extend(group.zip(recipient));
     }
 
     fn uniques(mut self) -> Uniques {

@@ -23,7 +23,11 @@ const LOOKED_AT_MAX: usize = 200;
 pub(crate) fn apply(connection: &Connection, log: &mut Log<'_>, event: &Event) -> Result<Option<Transition>> {
     let (Some(receipt), Some(message_id)) = (Receipt::of(event), &event.message_id) else { return Ok(None) };
     let Some((slot, mut notification)) = sent(connection, event.tenant, message_id)? else { return Ok(None) };
-    let Ok(events) = notification.apply(change(receipt, event), event.received_at) else { return Ok(None) };
+    let Ok(events) =
+        notification.apply(change(receipt, event), event.received_at.max(notification.updated_at))
+    else {
+        return Ok(None);
+    };
     row::update_notification(connection, slot, &notification)?;
     let position = log.append_all(&events)?;
     Ok(Some(Transition::of(&notification, position)))

@@ -63,6 +63,8 @@ pub(crate) struct Tail(RwLock<Entries>);
 
 #[derive(Default)]
 struct Entries {
+    /// Whether this process does not own the database, and so cannot know.
+    is_unknown: bool,
     /// In the order of their positions, without a gap. What is folded stays as long as a reader may not have seen yet that
     /// it is.
     entries: VecDeque<Entry>,
@@ -77,6 +79,22 @@ struct Entries {
 }
 
 impl Tail {
+    /// The tail as somebody knows it who does not own the database: not at all.
+    pub(crate) fn of_guest() -> Tail {
+        let tail = Tail::default();
+        tail.write().is_unknown = true;
+        tail
+    }
+
+    /// Refuses what only the owner of the database can do.
+    pub(crate) fn assert_known(&self) -> Result<()> {
+        if self.read().is_unknown {
+            let refusal = "only the process that owns the database can use the log of events";
+            return Err(StoreError::Unavailable(refusal.into()));
+        }
+        Ok(())
+    }
+
     /// Reads the tail from the log.
     pub(crate) fn load(connection: &Connection) -> Result<Tail> {
         let tail = Tail::default();
@@ -94,16 +112,17 @@ impl Tail {
             let series = found.get(row::EVENT_COLUMNS + 1).stored()?;
             let key = match event.provider.as_str() {
                 PROVIDER_ANGAROS => None,
-                _ => Some(tail.free_key(connection, EventKey::of(&event))?),
+                _ => Some(tail.key_at(connection, EventKey::of(&event), position)?),
             };
             tail.push(&[Entry::new(&event, position, series, key)]);
         }
         Ok(tail)
     }
 
-    /// The first number from a key on under which nothing stands yet.
-    fn free_key(&self, connection: &Connection, mut key: EventKey) -> Result<EventKey> {
-        while self.holder(connection, key)?.is_some() {
+    /// The first number from a key on under which nothing stands yet, or the event at this place: it may have been folded
+    /// in part when the process ended.
+    fn key_at(&self, connection: &Connection, mut key: EventKey, position: i64) -> Result<EventKey> {
+        while self.holder(connection, key)?.is_some_and(|holder| holder != position) {
             key = key.next();
         }
         Ok(key)
@@ -236,6 +255,7 @@ impl Session<'_> {
     /// How far the tables beside the log are brought up, and the entries behind that place that `is_wanted`, both as
     /// this transaction sees them.
     pub(crate) fn tail(&self, is_wanted: impl Fn(&Entry) -> bool) -> Result<(i64, Vec<Entry>)> {
+        self.tail.assert_known()?;
         let folded = folded(self.connection)?;
         let end: i64 = self
             .connection

@@ -26,6 +26,9 @@ const JOBS_MAX: usize = 1024;
 const COMMIT_JOBS_MAX: usize = 256;
 const COMMIT_MILLIS_MAX: i64 = 100;
 
+/// How long what is left may be folded when the store closes. The next start reads the rest from the log.
+const CLOSE_MILLIS_MAX: i64 = 3_000;
+
 /// Runs in a transaction, and says whether it failed and how to answer once the transaction's fate is known. Without a
 /// connection there is no transaction to run in; the answer is then that of the failed transaction.
 type Job = Box<dyn FnOnce(Option<&Session<'_>>) -> Done + Send>;
@@ -139,11 +142,20 @@ fn write(
     clock: &Clock,
     checkpointer: &Checkpointer,
 ) {
+    let mut closing = None;
     loop {
         // As long as there is something to fold, nobody has to write for the next transaction to begin.
+        let is_closed = waiting.is_closed();
         let first = if folding.is_due() { waiting.try_recv().ok() } else { waiting.blocking_recv() };
-        if first.is_none() && waiting.is_closed() && !folding.is_last(session.tail) {
-            return;
+        if first.is_none() && waiting.is_closed() {
+            let closing = closing.get_or_insert_with(|| clock.stopwatch());
+            let in_time = closing.elapsed_millis() < CLOSE_MILLIS_MAX;
+            if is_closed && !(in_time && folding.begin_last(session.tail)) {
+                return;
+            }
+            if !folding.is_due() {
+                continue;
+            }
         }
         let stopwatch = clock.stopwatch();
         let mut done = Vec::new();

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use angaros_clock::Clock;
-use angaros_domain::{Timestamp, WorkerId};
-use angaros_store::{ClaimParams, Queue, Reader, StoreError};
-use angaros_store_sqlite::{Options, SqliteStore};
+use angaros_domain::{TenantId, Timestamp, WorkerId};
+use angaros_store::{Catalog, ClaimParams, Counts, EventLog, Queue, Reader, StoreError};
+use angaros_store_sqlite::{Options, SqliteStore, audit};
 use angaros_store_test::fixture;
 use rusqlite::Connection;
 
@@ -59,10 +59,39 @@ async fn a_file_has_one_owner_and_guests_may_work_beside_it() {
     let refused = open(&path, true).err().unwrap().to_string();
     assert!(refused.contains("in use by another angaros process"), "{refused}");
     let guest = open(&path, false).unwrap();
-    guest.submit(vec![fixture::submission(vec![fixture::notification(NOW)])]).await.unwrap();
-    assert_eq!(owner.stats(None, NOW).await.unwrap().depths[0].depth, 1);
+    guest.key_insert(fixture::api_key("default", 1, NOW)).await.unwrap();
+    assert_eq!(owner.keys().await.unwrap().len(), 1);
     drop(owner);
     open(&path, true).unwrap();
+}
+
+/// A guest does not know what the owner has yet to fold: it may neither fold it, nor add to it, nor count without it.
+#[tokio::test]
+async fn a_guest_leaves_the_log_of_events_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let owner = open(&path, true).unwrap();
+    let event = |n: usize| {
+        let mut draft = fixture::event_draft(NOW);
+        draft.event_id = Some(format!("e-{n}"));
+        fixture::reported(draft)
+    };
+    owner.append((0..100).map(event).collect()).await.unwrap();
+    let guest = open(&path, false).unwrap();
+    for refused in [
+        guest.submit(vec![fixture::submission(vec![fixture::notification(NOW)])]).await.err(),
+        guest.append(vec![event(100)]).await.err(),
+        guest.campaign(TenantId::DEFAULT, "spring").await.err(),
+    ] {
+        assert!(refused.unwrap().to_string().contains("only the process that owns the database"));
+    }
+    guest.ping().await.unwrap();
+    drop(guest);
+    owner.append((100..200).map(event).collect()).await.unwrap();
+    let found = owner.campaign(TenantId::DEFAULT, "spring").await.unwrap().unwrap();
+    assert_eq!(found.campaign.counts["delivered"], 200);
+    drop(owner);
+    assert_eq!(audit::everything(&path, |_| ()).unwrap().differences, Vec::<String>::new());
 }
 
 #[tokio::test]

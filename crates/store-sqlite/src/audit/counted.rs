@@ -55,12 +55,14 @@ pub(super) fn series(connection: &Connection, audit: &mut Audit) -> Result<()> {
 pub(super) fn campaigns(connection: &Connection, audit: &mut Audit) -> Result<()> {
     let of = "FROM campaign_events AS c JOIN campaigns AS m ON m.id = c.campaign";
     let log = "FROM events AS e JOIN series AS s ON s.id = e.series WHERE s.campaign_id <> ''";
-    let counted = format!("SELECT CAST(m.tenant AS TEXT), m.campaign_id, c.name, c.n {of}");
+    let counted = format!("SELECT CAST(m.tenant AS TEXT), m.campaign_id, c.name, c.n {of} WHERE c.n > 0");
     let in_log =
         format!("SELECT CAST(s.tenant AS TEXT), s.campaign_id, s.name, count(*) {log} GROUP BY 1, 2, 3");
     compare_queries(connection, audit, "events of campaign", &counted, &in_log)?;
     for (bound, function) in [("first_at", "min"), ("last_at", "max")] {
-        let counted = format!("SELECT CAST(tenant AS TEXT), campaign_id, {bound} FROM campaigns");
+        let counted = format!(
+            "SELECT CAST(tenant AS TEXT), campaign_id, {bound} FROM campaigns WHERE first_at <= last_at"
+        );
         let in_log = format!(
             "SELECT CAST(s.tenant AS TEXT), s.campaign_id, {function}(e.occurred_at) {log} GROUP BY 1, 2"
         );

@@ -92,7 +92,8 @@ impl State {
             return None;
         }
         let change = Change::Receipt { receipt, provider: event.provider.clone(), at: event.occurred_at };
-        let position = self.change(slot, change, event.received_at, Place::Rest).ok()?;
+        let now = event.received_at.max(self.rows[slot].notification.updated_at);
+        let position = self.change(slot, change, now, Place::Rest).ok()?;
         Some(Transition::of(&self.rows[slot].notification, position))
     }
 
