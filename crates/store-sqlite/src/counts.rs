@@ -75,6 +75,9 @@ pub(crate) fn by_campaign(
     Ok(campaigns)
 }
 
+/// A recipient of an event of a campaign: event, recipient, and the position of the first such event.
+pub(crate) type RecipientRow = (i64, i64, i64);
+
 /// What is added to the events of campaigns, by their numbers.
 #[derive(Default)]
 pub(crate) struct CampaignCounting {
@@ -90,7 +93,7 @@ impl CampaignCounting {
     pub(crate) fn begin(
         connection: &Connection,
         entries: &[Entry],
-    ) -> Result<(CampaignCounting, Vec<(i64, i64, i64)>)> {
+    ) -> Result<(CampaignCounting, Vec<RecipientRow>)> {
         let mut counting = CampaignCounting::default();
         let mut rows = Vec::new();
         for ((tenant, campaign_id), addition) in by_campaign(connection, entries)? {
@@ -111,7 +114,7 @@ impl CampaignCounting {
 
     /// Lists a recipient of an event, if it is not listed yet. `folded` is the place before this stretch: what was listed
     /// for a later event is a new recipient all the same, only the stretch was begun before.
-    pub(crate) fn list(&mut self, connection: &Connection, row: (i64, i64, i64), folded: i64) -> Result<()> {
+    pub(crate) fn list(&mut self, connection: &Connection, row: RecipientRow, folded: i64) -> Result<()> {
         let (event, recipient, _) = row;
         let mut insert = connection
             .prepare_cached("INSERT OR IGNORE INTO campaign_recipients VALUES (?1, ?2, ?3)")

@@ -11,7 +11,7 @@ use angaros_domain::event::thinning_level;
 use angaros_store::{Result, StoreError};
 use rusqlite::{Connection, Params};
 
-use crate::counts::{self, CampaignCounting};
+use crate::counts::{self, CampaignCounting, RecipientRow};
 use crate::error::SqliteResult;
 use crate::quarters::day_of;
 use crate::tail::{Entry, Tail};
@@ -43,7 +43,7 @@ enum Stage {
     Series(Rows<(i64, u32, i64, i64, Option<i64>)>),
     Keys(Rows<(i64, i64)>),
     Campaigns,
-    CampaignRecipients(CampaignCounting, Rows<(i64, i64, i64)>),
+    CampaignRecipients(CampaignCounting, Rows<RecipientRow>),
     Counts(CampaignCounting),
     Done,
 }
@@ -258,8 +258,8 @@ mod tests {
         let event = |n: usize| {
             let mut draft = event_draft(NOW.plus_seconds(n as i64 * 60));
             draft.event_id = Some(format!("e-{n}"));
-            draft.recipient_id = (n % 7 != 0).then(|| format!("user-{}", n % 11));
-            draft.campaign_id = (n % 3 != 0).then(|| format!("campaign-{}", n % 2));
+            draft.recipient_id = (!n.is_multiple_of(7)).then(|| format!("user-{}", n % 11));
+            draft.campaign_id = (!n.is_multiple_of(3)).then(|| format!("campaign-{}", n % 2));
             reported(draft)
         };
         append::append(session, &(from..from + EVENTS).map(event).collect::<Vec<_>>()).unwrap();
