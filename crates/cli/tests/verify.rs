@@ -43,7 +43,7 @@ async fn misplace_a_key(path: &Path) {
     };
     let correlation_id = CorrelationId::parse("test").unwrap();
     let event = draft.into_event(TenantId::DEFAULT, EventId(clock.new_uuid()), clock.now(), correlation_id);
-    limit::insert(path, &clock, vec![Reported { event, key: EventKey(7) }]).await.unwrap();
+    limit::insert(path, &clock, &[Reported { event, key: EventKey(7) }]).unwrap();
 }
 
 /// A service with events, and notifications that went through it.

@@ -166,7 +166,7 @@ SELECT e.position, e.tenant, s.provider, s.name AS event_name, nullif(s.channel,
 FROM events AS e JOIN series AS s ON s.id = e.series;
 
 -- Timelines. Keys are 64-bit hashes (`domain::event::recipient_key`, `message_key`); the text in `events` decides.
--- Tables of their own instead of indexes: rows are half as large, and are inserted in their order, a commit at a time.
+-- Tables of their own instead of indexes: rows are half as large, and are inserted in their order, many at a time.
 CREATE TABLE recipient_events (
     recipient   INTEGER NOT NULL,
     occurred_at INTEGER NOT NULL,

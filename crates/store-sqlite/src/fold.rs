@@ -100,10 +100,10 @@ impl Folding {
         }
     }
 
-    /// After a rollback: the stretch is begun again, once twice as much waits.
-    pub(crate) fn rolled_back(&mut self) {
-        if let Some(stretch) = self.stretch.take() {
-            self.wanted = stretch.entries.len().max(self.wanted).saturating_mul(2);
+    /// After a rollback: the stretch is begun again, once another one has come together behind it.
+    pub(crate) fn rolled_back(&mut self, tail: &Tail) {
+        if self.stretch.take().is_some() {
+            self.wanted = tail.unfolded_len().saturating_add(self.events);
         }
     }
 }
@@ -354,9 +354,9 @@ mod tests {
         writer.execute_batch("UPDATE folded SET position = 7").unwrap();
         let refused = folding.step(&writer, usize::MAX / ROWS_AN_EVENT).unwrap_err().to_string();
         assert!(refused.contains("somebody else"), "{refused}");
-        folding.rolled_back();
+        folding.rolled_back(&tail);
         folding.committed(&tail);
-        assert!(!folding.is_due(), "not before there is twice as much");
+        assert!(!folding.is_due(), "not before there is another stretch");
         assert!(!folding.begin_last(&tail), "nor to close");
         append(&session, EVENTS);
         folding.committed(&tail);

@@ -222,7 +222,7 @@ fn commit(
             Ok(())
         }
         Some(error) => {
-            folding.rolled_back();
+            folding.rolled_back(session.tail);
             // A failed transaction may already have been rolled back by SQLite itself.
             if !session.is_autocommit()
                 && let Err(error) = execute("ROLLBACK")
@@ -242,7 +242,7 @@ fn fold(session: &Session<'_>, folding: &mut Folding, start: i64) -> rusqlite::R
     execute("SAVEPOINT fold")?;
     if let Err(error) = folding.step(session.connection, appended) {
         tracing::error!(%error, "events could not be folded; it is tried again");
-        folding.rolled_back();
+        folding.rolled_back(session.tail);
         execute("ROLLBACK TO fold")?;
     }
     execute("RELEASE fold")
