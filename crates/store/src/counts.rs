@@ -131,8 +131,8 @@ impl Audit {
     }
 }
 
-/// The counting side. What it answers is exact at the moment of the acknowledgement: counts are written in the
-/// transaction that stores the event.
+/// The counting side. What it answers is exact at the moment of the acknowledgement, whenever a store writes its
+/// counts: an event is counted from the commit on that stores it, and every answer is as of one moment.
 #[async_trait]
 pub trait Counts: Send + Sync + 'static {
     /// Campaigns, those with the latest event first, by `(last_event_at, campaign_id)` descending.
@@ -148,8 +148,8 @@ pub trait Counts: Send + Sync + 'static {
     /// Counts events.
     async fn event_metrics(&self, tenant: TenantId, query: MetricsQuery) -> Result<EventMetrics>;
 
-    /// Counts the events of one UTC day, of all tenants, again from the log, and compares. The day is that which holds
-    /// `at`. Bounded like every read.
+    /// Counts the events of one UTC day, of all tenants, again from the log, and compares, as far as counts are
+    /// written. The day is that which holds `at`. Bounded like every read.
     async fn audit_day(&self, at: Timestamp) -> Result<Audit>;
 
     /// The beginning of the latest UTC day before that of `at` on which anything is counted, of all tenants; `None` if

@@ -18,9 +18,9 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Count everything again from the log of events, and compare.
 ///
-/// Counts of days, campaigns, recipients and statuses are written together with what they count, so they must agree
-/// with it exactly: a difference (drift) is a fault of this program, of the disk, or of somebody who wrote to the file.
-/// So must timelines, the keys by which repeats are known, and the queue.
+/// Counts of days, campaigns, recipients and statuses must agree with what they count exactly: a difference (drift) is
+/// a fault of this program, of the disk, or of somebody who wrote to the file. So must timelines, the keys by which
+/// repeats are known, and the queue. The latest events may be in the log alone as yet, where there is no count of them.
 ///
 /// It only reads, and may run beside the service or while that is stopped. Beside the service it sees everything as of
 /// one moment, and the write-ahead log (FILE-wal) grows by what is written meanwhile: leave room for it, and for
