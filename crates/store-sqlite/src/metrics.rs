@@ -15,7 +15,7 @@ use crate::series::{self, Matching};
 use crate::tail::{Entry, Session};
 
 /// Events that are looked at to count unique recipients. More in a range, and a sample of the recipients is counted.
-const SAMPLED_MAX: u64 = 1 << 17;
+const SAMPLED_MAX: u64 = 1 << 16;
 
 /// A sample with fewer recipients says too little; a larger one is taken then.
 const SAMPLED_MIN: usize = 1_000;
@@ -41,9 +41,10 @@ fn metrics_sampled(
     let (folded, tail) = session.tail(is_wanted)?;
     let groups = Groups::of(query, &series);
     let mut counts = vec![0; groups.keys.len()];
+    let mut plans = Plans::default();
     let mut active = Vec::new();
     for (place, one) in series.iter().enumerate() {
-        if count(session, &groups, folded, (place, one), &mut counts)? > 0 {
+        if count(session, &groups, &mut plans, folded, (place, one), &mut counts)? > 0 {
             active.push((place, one));
         }
     }
@@ -125,11 +126,63 @@ impl<'q> Groups<'q> {
         }
     }
 
-    /// The group that a whole span of time belongs to; none if an edge runs through it.
-    fn whole(&self, series: usize, span: &Range<Timestamp>) -> Option<usize> {
-        let first = self.at(series, span.start)?;
-        let last = self.at(series, span.end.plus_millis(-1))?;
-        (first == last).then_some(first)
+    /// What is done with a span of time.
+    fn part(&self, span: &Range<Timestamp>) -> Part {
+        if span.end <= self.range.start || span.start >= self.range.end {
+            return Part::Outside;
+        }
+        let last = span.end.plus_millis(-1);
+        if !self.range.contains(&span.start) || !self.range.contains(&last) {
+            return Part::Edge;
+        }
+        match self.starts {
+            None => Part::Whole(None),
+            Some(starts) => {
+                let number = |at: Timestamp| starts.partition_point(|start| *start <= at).checked_sub(1);
+                match (number(span.start), number(last)) {
+                    (Some(first), Some(last)) if first == last => Part::Whole(Some(first)),
+                    _ => Part::Edge,
+                }
+            }
+        }
+    }
+}
+
+/// What is done with the quarters of a day: the same for every series.
+enum Plan {
+    /// They lie in one span as a whole: the group, if it is the span that makes it.
+    Whole(Option<usize>),
+    /// Each by itself.
+    Quarters(Vec<Part>),
+}
+
+/// What is done with a quarter of an hour.
+#[derive(Clone, Copy)]
+enum Part {
+    /// It lies out of range.
+    Outside,
+    /// It lies in one span as a whole: the group, if it is the span that makes it.
+    Whole(Option<usize>),
+    /// An edge runs through it: its events tell.
+    Edge,
+}
+
+/// The plans of the days that were met.
+#[derive(Default)]
+struct Plans(HashMap<i64, Plan>);
+
+impl Plans {
+    fn of(&mut self, day: i64, groups: &Groups<'_>) -> &Plan {
+        self.0.entry(day).or_insert_with(|| {
+            let whole =
+                quarters::span(day, 0).start..quarters::span(day, quarters::QUARTERS as usize - 1).end;
+            if let Part::Whole(group) = groups.part(&whole) {
+                return Plan::Whole(group);
+            }
+            let parts =
+                (0..quarters::QUARTERS as usize).map(|quarter| groups.part(&quarters::span(day, quarter)));
+            Plan::Quarters(parts.collect())
+        })
     }
 }
 
@@ -137,6 +190,7 @@ impl<'q> Groups<'q> {
 fn count(
     connection: &Connection,
     groups: &Groups<'_>,
+    plans: &mut Plans,
     folded: i64,
     (place, series): (usize, &Matching),
     counts: &mut [u64],
@@ -146,27 +200,37 @@ fn count(
     let mut statement = connection.prepare_cached(sql).stored()?;
     let days = (day_of(range.start), day_of(range.end.plus_millis(-1)));
     let mut rows = statement.query(params![series.id, days.0, days.1]).stored()?;
+    let group_of = |group: Option<usize>| group.unwrap_or_else(|| groups.of_series[place]);
     let mut total = 0;
     while let Some(row) = rows.next().stored()? {
         let day: i64 = row.get(0).stored()?;
-        let quarters =
-            Quarters::decode(row.get_ref(1).stored()?.as_blob().map_err(rusqlite::Error::from).stored()?)?;
+        let stored = row.get_ref(1).stored()?.as_blob().map_err(rusqlite::Error::from).stored()?;
+        let quarters = Quarters::decode(stored)?;
+        let parts = match plans.of(day, groups) {
+            Plan::Whole(group) => {
+                counts[group_of(*group)] += quarters.sum();
+                total += quarters.sum();
+                continue;
+            }
+            Plan::Quarters(parts) => parts,
+        };
         for (quarter, n) in quarters.counted() {
-            let span = quarters::span(day, quarter);
-            if span.end <= range.start || span.start >= range.end {
-                continue;
-            }
-            if let Some(group) = groups.whole(place, &span) {
-                counts[group] += n;
-                total += n;
-                continue;
-            }
-            each_event(connection, (series.id, 0), folded, &span, |at, _| {
-                if let Some(group) = groups.at(place, at) {
-                    counts[group] += 1;
-                    total += 1;
+            match parts[quarter] {
+                Part::Outside => {}
+                Part::Whole(group) => {
+                    counts[group_of(group)] += n;
+                    total += n;
                 }
-            })?;
+                Part::Edge => {
+                    let span = quarters::span(day, quarter);
+                    each_event(connection, (series.id, 0), folded, &span, |at, _| {
+                        if let Some(group) = groups.at(place, at) {
+                            counts[group] += 1;
+                            total += 1;
+                        }
+                    })?;
+                }
+            }
         }
     }
     Ok(total)
