@@ -88,6 +88,13 @@ impl Bed {
         self.folder.path().join(name)
     }
 
+    /// Lets go of data that are not needed any more; what cannot be removed now goes with the whole folder.
+    pub(super) fn remove(&self, data: &str) {
+        if let Err(error) = std::fs::remove_dir_all(self.path(data)) {
+            self.say(format!("{data}: could not be removed yet: {error}"));
+        }
+    }
+
     /// The service that is measured: the one that was named, or one of ours on the data of this name.
     pub(super) async fn subject(&self, data: &str) -> Result<Subject> {
         if let Some(url) = &self.options.url {

@@ -11,39 +11,40 @@ use super::{Scenario, limit};
 
 /// Events that are prepared together while the log is filled.
 const FILL: u64 = 100_000;
-/// The folder of the log.
+/// How the folders of the logs begin.
 const DATA: &str = "growth";
 
-/// At each size: the rate of the bulk requests that lead up to it, what people then ask, and how fast the engine goes
-/// on inserting into that same database.
+/// A log of each size, all of the same span of time: the rate of the last bulk requests, what people then ask, and how
+/// fast the engine goes on inserting into that same database.
 pub(super) async fn growth(bed: &Bed) -> Result<Vec<Measurement>> {
     let mut sizes = bed.options.sizes.clone();
     sizes.sort_unstable();
     sizes.dedup();
-    let portion = bed.options.events;
-    let largest = sizes.last().copied().unwrap_or_default();
-    let profile = bed.profile(Scenario::Growth, largest + portion);
     let mut measured = Vec::new();
-    let mut place = 0;
-    for (index, size) in sizes.iter().copied().enumerate() {
-        let subject = bed.subject(DATA).await?;
-        let from = place.max(size.saturating_sub(portion));
-        fill(bed, &subject, profile, place..from).await?;
-        let mut bulk = bulk(bed, &subject, profile, from..size).await?;
-        let reads = reads(bed, &subject, &profile, size).await?;
-        subject.stop().await?;
-        place = size;
-        // What is inserted now counts towards the next size.
-        let room = sizes.get(index + 1).map_or(portion, |next| (next - size) / 2);
-        let events = profile.events(size..size + portion.min(room));
-        if let Some(rate) = limit::probe(bed, DATA, &events).await? {
-            bulk.compare(limit::NAME, [rate]);
-            place += events.count();
-        }
-        measured.push(bulk);
-        measured.extend(reads);
+    for size in sizes {
+        measured.extend(log_of(bed, size).await?);
     }
     Ok(measured)
+}
+
+async fn log_of(bed: &Bed, size: u64) -> Result<Vec<Measurement>> {
+    let data = format!("{DATA}-{size}");
+    let portion = bed.options.events.min(size);
+    let profile = bed.profile(Scenario::Growth, size);
+    let subject = bed.subject(&data).await?;
+    fill(bed, &subject, profile, 0..size - portion).await?;
+    let mut bulk = bulk(bed, &subject, profile, size - portion..size).await?;
+    subject.stop().await?;
+
+    // Started again, so that the questions do not compete with what the load has left to do.
+    let subject = bed.subject(&data).await?;
+    let reads = reads(bed, &subject, &profile, size).await?;
+    subject.stop().await?;
+
+    let more = profile.events(size..size + portion);
+    bulk.compare(limit::NAME, limit::probe(bed, &data, &more).await?);
+    bed.remove(&data);
+    Ok(std::iter::once(bulk).chain(reads).collect())
 }
 
 async fn fill(bed: &Bed, subject: &Subject, profile: Profile, places: Range<u64>) -> Result<()> {
