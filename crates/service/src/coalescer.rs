@@ -14,10 +14,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::room::{Room, Rooms};
 use crate::{Result, ServiceError};
 
-/// Transactions under way at once. While it is being flushed everything gathers for the next: two would share what one
-/// takes, and wait for the disk twice (measured at 64 connections: one is 10 % faster).
-const IN_FLIGHT: usize = 1;
-
 /// An item that waits, the room that it takes in the queue, and where its outcome goes.
 struct Waiting<I, O> {
     item: I,
@@ -49,6 +45,9 @@ pub(crate) struct Coalescer<I, O> {
 
 /// How items are gathered.
 pub(crate) struct Limits<I> {
+    /// Transactions under way at once. With one, everything that arrives while it is flushed shares the next; with two,
+    /// the store has work in its hands at once, and each takes less.
+    pub in_flight: usize,
     /// How much may wait for a commit, in rows; more is refused.
     pub queue_max: usize,
     /// How much one batch may weigh; a single heavier item goes alone.
@@ -119,7 +118,7 @@ async fn gather<I, O, F, Fut>(
     F: Fn(Vec<I>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = std::result::Result<Vec<O>, StoreError>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+    let slots = Arc::new(Semaphore::new(limits.in_flight));
     let mut held_over = None;
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
@@ -181,7 +180,7 @@ mod tests {
     use super::*;
 
     fn limits(queue_max: usize, batch_weight_max: usize) -> Limits<usize> {
-        Limits { queue_max, batch_weight_max, weight: |_| 1 }
+        Limits { in_flight: 2, queue_max, batch_weight_max, weight: |_| 1 }
     }
 
     #[tokio::test]

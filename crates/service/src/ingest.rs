@@ -92,8 +92,12 @@ pub(crate) fn appender(
     coord: Arc<TransitionCoord>,
     queue_max: usize,
 ) -> Arc<Appender> {
-    let limits =
-        Limits { queue_max, batch_weight_max: COMMIT_ROWS_MAX, weight: |events: &Arc<Vec<_>>| events.len() };
+    let limits = Limits {
+        in_flight: 1,
+        queue_max,
+        batch_weight_max: COMMIT_ROWS_MAX,
+        weight: |events: &Arc<Vec<_>>| events.len(),
+    };
     Arc::new(Coalescer::start("append", limits, move |requests: Vec<Arc<Vec<Reported>>>| {
         let (store, coord) = (Arc::clone(&store), Arc::clone(&coord));
         async move {

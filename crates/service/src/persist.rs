@@ -52,7 +52,7 @@ mod tests {
     fn over(failing: Failing) -> (Arc<Coalescer<u32, u32>>, Seen) {
         let seen = Seen::default();
         let asked = Arc::clone(&seen);
-        let limits = Limits { queue_max: 10, batch_weight_max: 100, weight: |_| 1 };
+        let limits = Limits { in_flight: 2, queue_max: 10, batch_weight_max: 100, weight: |_| 1 };
         let coalescer = Coalescer::start("test", limits, move |items: Vec<u32>| {
             asked.lock().unwrap().push(items.clone());
             let failed = failing(&asked, &items);

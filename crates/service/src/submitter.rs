@@ -18,6 +18,7 @@ pub(crate) fn submitter(
     queue_max: usize,
 ) -> Coalescer<Submission, Submitted> {
     let limits = Limits {
+        in_flight: 2,
         queue_max,
         batch_weight_max: COMMIT_ROWS_MAX,
         weight: |submission: &Submission| submission.notifications.len(),
