@@ -19,6 +19,8 @@ const SAMPLED_MAX: u64 = 1 << 16;
 
 /// A sample with fewer recipients says too little; a larger one is taken then.
 const SAMPLED_MIN: usize = 1_000;
+/// But not larger than so many times what is taken at first: few recipients may have any number of events.
+const SAMPLED_AGAIN: u64 = 16;
 
 /// Standard errors on each side of an estimate that hold it in 95 of 100 cases.
 const STANDARD_ERRORS: f64 = 1.96;
@@ -57,6 +59,7 @@ fn metrics_sampled(
     }
     let total: u64 = counts.iter().sum();
     let mut level = sample_level(total, sampled_max);
+    let lowest = sample_level(total, sampled_max.saturating_mul(SAMPLED_AGAIN));
     let uniques = loop {
         let mut sample = Sample { level, seen: Vec::new(), groups: groups.keys.len() };
         sample.add(tail.iter().copied());
@@ -66,11 +69,11 @@ fn metrics_sampled(
             })?;
         }
         let uniques = sample.uniques();
-        if level == 0 || uniques.in_all >= SAMPLED_MIN {
+        if level == lowest || uniques.in_all >= SAMPLED_MIN {
             break uniques;
         }
-        // Few recipients have many events: they do not need so thin a sample.
-        level = level.saturating_sub(3);
+        // Few recipients have many events: they need a thicker sample.
+        level = level.saturating_sub(2).max(lowest);
     };
     let tallies = groups.keys.into_iter().zip(counts).zip(uniques.per_group);
     let tallies = tallies.filter(|((_, count), _)| *count > 0);
@@ -389,6 +392,18 @@ mod tests {
         }
 
         fold::all(&writer, tail.unfolded()).unwrap();
+        // A sample that would hold some ten recipients is not enough, and not all of them are looked at either.
+        let thicker = metrics_sampled(&session, TenantId::DEFAULT, &query, 20).unwrap();
+        assert_eq!(
+            (sample_level(2 * RECIPIENTS, 20), sample_level(2 * RECIPIENTS, 20 * SAMPLED_AGAIN)),
+            (11, 7)
+        );
+        assert!(
+            (0.1..0.3).contains(&thicker.totals.error),
+            "1.96 * sqrt(127/128 / 156) is 0.16: {thicker:?}"
+        );
+        assert!(is_within_bounds(&thicker.totals, RECIPIENTS), "{:?}", thicker.totals);
+
         let series: i64 = writer.query_row("SELECT id FROM series", [], |row| row.get(0)).unwrap();
         let on_level = |level| {
             let mut seen = BTreeSet::new();
