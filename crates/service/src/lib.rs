@@ -13,7 +13,6 @@ mod error;
 mod event_metrics;
 mod ingest;
 mod keys;
-mod log_end;
 mod notify;
 mod paging;
 mod persist;

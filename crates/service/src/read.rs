@@ -7,7 +7,6 @@ use angaros_store::{
     BatchView, NotificationFilter, PageRequest, Position, SentMessage, Stats, TimelineFilter,
 };
 
-use crate::log_end::log_end;
 use crate::paging::CursorKey;
 use crate::{Missing, Page, PageOf, Result, Service, ServiceError};
 
@@ -87,7 +86,7 @@ impl Service {
 
     /// The cursor of the log's end as it is now: what is stored from here on lies behind it.
     pub async fn feed_end(&self, tenant: TenantId) -> Result<String> {
-        let end = log_end(&*self.store, tenant).await?;
+        let end = self.store.end().await?;
         Ok(cursor::encode(&feed_scope(tenant), &end.to_bytes()))
     }
 

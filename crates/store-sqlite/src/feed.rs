@@ -47,3 +47,10 @@ pub(crate) fn feed(
     };
     Ok(FeedPage { events, next })
 }
+
+/// Where the log ends.
+pub(crate) fn end(connection: &Connection) -> Result<Position> {
+    let sql = "SELECT ifnull(max(position), 0) FROM events";
+    let mut statement = connection.prepare_cached(sql).stored()?;
+    statement.query_row([], |row| row.get(0).map(Position)).stored()
+}

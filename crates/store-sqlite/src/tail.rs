@@ -13,11 +13,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use angaros_domain::Timestamp;
 use angaros_domain::event::{Event, PROVIDER_ANGAROS, message_key, recipient_key};
 use angaros_domain::ingest::EventKey;
-use angaros_store::{Result, StoreError};
+use angaros_store::{Position, Result, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::SqliteResult;
-use crate::row;
+use crate::{feed, row};
 
 /// A connection and the tail of the log that it reads or writes.
 pub(crate) struct Session<'s> {
@@ -99,7 +99,10 @@ impl Tail {
     pub(crate) fn load(connection: &Connection) -> Result<Tail> {
         let tail = Tail::default();
         let folded = folded(connection)?;
-        tail.write().folded = folded;
+        {
+            let mut tail = tail.write();
+            (tail.folded, tail.gone) = (folded, folded);
+        }
         let (columns, tables) = (row::EVENT, row::EVENT_TABLES);
         let sql = format!(
             "SELECT {columns}, e.position, e.series FROM {tables} WHERE e.position > ?1 ORDER BY e.position"
@@ -150,9 +153,10 @@ impl Tail {
         }
     }
 
-    /// How many entries there are: a mark to go back to.
+    /// The place that the tail ends at: a mark to go back to.
     pub(crate) fn mark(&self) -> i64 {
-        self.read().entries.back().map_or(0, |last| last.position)
+        let tail = self.read();
+        tail.entries.back().map_or(tail.gone, |last| last.position)
     }
 
     /// Forgets what was added after a mark: it was rolled back.
@@ -257,12 +261,7 @@ impl Session<'_> {
     pub(crate) fn tail(&self, is_wanted: impl Fn(&Entry) -> bool) -> Result<(i64, Vec<Entry>)> {
         self.tail.assert_known()?;
         let folded = folded(self.connection)?;
-        let end: i64 = self
-            .connection
-            .prepare_cached("SELECT ifnull(max(position), 0) FROM events")
-            .stored()?
-            .query_row([], |row| row.get(0))
-            .stored()?;
+        let Position(end) = feed::end(self.connection)?;
         let tail = self.tail.read();
         if tail.gone > folded {
             let gone = tail.gone;

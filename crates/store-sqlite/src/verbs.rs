@@ -102,6 +102,10 @@ impl EventLog for SqliteStore {
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {
         self.readers.run(move |c| feed::feed(c, tenant, after, limit)).await
     }
+
+    async fn end(&self) -> Result<Position> {
+        self.readers.run(|c| feed::end(c)).await
+    }
 }
 
 #[async_trait]

@@ -74,4 +74,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// A tenant's events behind a place, in the order of appending, at most `limit`. A page may be short or empty
     /// although more follow: the log's end is reached when `next` does not move.
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage>;
+
+    /// Where the log of all tenants ends now: everything that is stored later lies behind it.
+    async fn end(&self) -> Result<Position>;
 }

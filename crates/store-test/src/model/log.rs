@@ -57,6 +57,10 @@ impl EventLog for MemoryStore {
         };
         Ok(FeedPage { events, next })
     }
+
+    async fn end(&self) -> Result<Position> {
+        Ok(self.state().log_end())
+    }
 }
 
 impl State {

@@ -3,7 +3,7 @@
 use angaros_domain::event::Event;
 use angaros_domain::ingest::{EventDraft, EventKey};
 use angaros_domain::{EventId, TenantId, Timestamp};
-use angaros_store::{Appended, PageRequest, Position, Reported, Store, TimelineFilter};
+use angaros_store::{Appended, FeedPage, PageRequest, Position, Reported, Store, TimelineFilter};
 
 use super::checks;
 use crate::fixture::{NOW, event_draft, reported};
@@ -21,6 +21,7 @@ checks!(reported:
     a_message_has_reported_and_own_events,
     late_arrivals_sort_into_their_place,
     the_feed_skips_and_repeats_nothing,
+    what_is_stored_later_lies_behind_the_end,
 );
 
 fn with(edit: impl FnOnce(&mut EventDraft)) -> Reported {
@@ -250,4 +251,17 @@ async fn the_feed_skips_and_repeats_nothing(store: &dyn Store) {
         assert!(read.is_sorted_by(|(a, _), (b, _)| a < b));
         assert_eq!(read.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), own, "in pages of {limit}");
     }
+}
+
+async fn what_is_stored_later_lies_behind_the_end(store: &dyn Store) {
+    assert_eq!(store.end().await.unwrap(), Position::default(), "there is nothing");
+    let other = tenant(store, "other", NOW).await;
+    append(store, &with(|_| ())).await;
+    let end = store.end().await.unwrap();
+    for tenant in [TenantId::DEFAULT, other] {
+        assert_eq!(store.feed(tenant, end, 10).await.unwrap(), FeedPage { events: vec![], next: end });
+    }
+    let later = stored(store, &with(|d| d.event_id = Some("later".into()))).await;
+    let page = store.feed(TenantId::DEFAULT, end, 10).await.unwrap();
+    assert_eq!(page.events, [(store.end().await.unwrap(), later)]);
 }

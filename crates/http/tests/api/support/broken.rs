@@ -92,6 +92,9 @@ impl EventLog for Broken {
     async fn feed(&self, _: TenantId, _: Position, _: usize) -> Result<FeedPage> {
         self.fail().await
     }
+    async fn end(&self) -> Result<Position> {
+        self.fail().await
+    }
 }
 
 #[async_trait]
