@@ -51,6 +51,7 @@ pub(crate) fn engine(config: &Config, clock: &Clock) -> angaros_engine::Settings
         shutdown: Duration::from_secs(delivery.shutdown_seconds),
         // The embedded store belongs to one process.
         exclusive: true,
+        breaker: config.breaker_policy(),
         channels: Channel::ALL.map(|channel| ChannelSettings {
             retry: config.retry_policy(channel),
             rate_per_second: config.channels.get(channel).rate_per_second,

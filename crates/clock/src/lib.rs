@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use angaros_domain::{BatchId, LeaseId, NotificationId, TemplateId, Timestamp};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::Instant;
 use uuid::{ContextV7, Uuid};
 
@@ -22,6 +24,7 @@ struct Inner {
 enum Source {
     System,
     Tokio { base: Timestamp, start: Instant },
+    Seeded { base: Timestamp, start: Instant, random: Mutex<(StdRng, u32)> },
 }
 
 impl Clock {
@@ -33,6 +36,12 @@ impl Clock {
     /// A clock that starts at `base` and moves with tokio's, which a test may pause and advance.
     pub fn tokio(base: Timestamp) -> Clock {
         Clock::new(Source::Tokio { base, start: Instant::now() })
+    }
+
+    /// The same, but its ids and random numbers follow from the seed, so that what a test did can be done again.
+    pub fn seeded(base: Timestamp, seed: u64) -> Clock {
+        let random = Mutex::new((StdRng::seed_from_u64(seed), 0));
+        Clock::new(Source::Seeded { base, start: Instant::now(), random })
     }
 
     fn new(source: Source) -> Clock {
@@ -47,7 +56,9 @@ impl Clock {
                 let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
                 Timestamp::from_millis(since.map_or(0, |d| d.as_millis() as i64))
             }
-            Source::Tokio { base, start } => base.plus_millis(start.elapsed().as_millis() as i64),
+            Source::Tokio { base, start } | Source::Seeded { base, start, .. } => {
+                base.plus_millis(start.elapsed().as_millis() as i64)
+            }
         }
     }
 
@@ -65,6 +76,15 @@ impl Clock {
     /// A fresh version 7 UUID. Ids of one clock grow strictly, also within a millisecond.
     pub fn new_uuid(&self) -> Uuid {
         let millis = self.now().as_millis();
+        if let Source::Seeded { random, .. } = &self.0.source {
+            let (random, count) = &mut *random.lock().unwrap_or_else(PoisonError::into_inner);
+            *count += 1;
+            // Within a millisecond the count lets them grow.
+            let mut bytes = [0; 10];
+            bytes[3..7].copy_from_slice(&count.to_be_bytes());
+            bytes[7..].copy_from_slice(&random.random::<[u8; 3]>());
+            return uuid::Builder::from_unix_timestamp_millis(millis.unsigned_abs(), &bytes).into_uuid();
+        }
         let (seconds, nanos) = (millis.unsigned_abs() / 1000, (millis % 1000) as u32 * 1_000_000);
         let context = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner);
         Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, nanos))
@@ -92,7 +112,10 @@ impl Clock {
 
     /// A random number in `[0, 1)`, for jitter.
     pub fn random(&self) -> f64 {
-        rand::random()
+        match &self.0.source {
+            Source::Seeded { random, .. } => random.lock().unwrap_or_else(PoisonError::into_inner).0.random(),
+            Source::System | Source::Tokio { .. } => rand::random(),
+        }
     }
 
     /// Random bytes, for secrets.
@@ -129,6 +152,19 @@ mod tests {
         assert_eq!(clock.now(), base.plus_seconds(3600));
         clock.sleep_until(base).await;
         assert_eq!(clock.now().millis_since(base.plus_seconds(3600)), 0, "the past needs no waiting");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_seed_says_every_id_and_number() {
+        let base = Timestamp::from_millis(1_780_000_000_000);
+        let drawn = |seed| {
+            let clock = Clock::seeded(base, seed);
+            let ids: Vec<Uuid> = (0..300).map(|_| clock.new_uuid()).collect();
+            assert!(ids.is_sorted_by(|a, b| a < b));
+            (ids, clock.random().to_bits())
+        };
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
     }
 
     #[test]

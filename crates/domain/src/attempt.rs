@@ -95,25 +95,34 @@ pub struct Report {
     pub outcome: Outcome,
 }
 
+/// What has to be known about a provider to decide about an attempt through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Through {
+    /// It will report delivery later. Without receipts, accepted is all that is ever known.
+    pub receipts: bool,
+    /// One account stands behind all sends through it. If it refuses that, the message is not at fault and the attempt
+    /// does not count; a breaker keeps it from being tried all the time.
+    pub account: bool,
+}
+
 /// Decides what one finished attempt does to its notification. `random` in `[0, 1)` spreads the retries.
-///
-/// `receipts`: whether the provider will report delivery later; without receipts, accepted is all that is ever known.
 pub fn decide(
     notification: &Notification,
     report: Report,
-    receipts: bool,
+    through: Through,
     policy: &RetryPolicy,
     now: Timestamp,
     random: f64,
 ) -> Change {
     let attempt = notification.attempts + 1;
     let delay = match (report.outcome.class, report.outcome.retry_after_millis) {
-        (Class::Accepted, _) => return Change::Accept { report, receipts },
+        (Class::Accepted, _) => return Change::Accept { report, receipts: through.receipts },
         (Class::Permanent, _) => return Change::fail(FailureReason::Permanent, Some(report)),
         (_, Some(asked)) => policy.delay_asked_millis(asked, attempt, random),
         (_, None) => policy.delay_millis(attempt, random),
     };
-    retry_or_give_up(notification, report, now.plus_millis(delay))
+    let counts = !(through.account && report.outcome.class == Class::Misconfigured);
+    retry_or_give_up(notification, report, now.plus_millis(delay), counts)
 }
 
 /// Decides what becomes of a notification whose worker was lost. The attempt counts: it may have been sent, and a
@@ -126,7 +135,7 @@ pub fn decide_lost(
 ) -> Change {
     match policy.on_lost_worker {
         OnLostWorker::Fail => Change::fail(FailureReason::WorkerTimeout, Some(report)),
-        OnLostWorker::Retry => retry_or_give_up(notification, report, now),
+        OnLostWorker::Retry => retry_or_give_up(notification, report, now, true),
     }
 }
 
@@ -139,14 +148,14 @@ pub fn decide_interrupted(report: Report, idempotent: bool, policy: &RetryPolicy
     }
 }
 
-fn retry_or_give_up(notification: &Notification, report: Report, at: Timestamp) -> Change {
-    if notification.attempts + 1 >= notification.max_attempts {
+fn retry_or_give_up(notification: &Notification, report: Report, at: Timestamp, counts: bool) -> Change {
+    if counts && notification.attempts + 1 >= notification.max_attempts {
         Change::fail(FailureReason::RetriesExhausted, Some(report))
     } else if notification.expires_at.is_some_and(|end| at >= end) {
         // The next attempt would come too late: say so now instead of keeping the caller waiting.
         Change::fail(FailureReason::Expired, Some(report))
     } else {
-        Change::Retry { report: Some(report), at, counts: true }
+        Change::Retry { report: Some(report), at, counts }
     }
 }
 
@@ -171,7 +180,8 @@ mod tests {
         notification.attempts = attempts;
         let mut report = report(class);
         edit(&mut notification, &mut report);
-        decide(&notification, report, false, &RetryPolicy::default(), Timestamp::from_millis(10_000), 1.0)
+        let through = Through { receipts: false, account: true };
+        decide(&notification, report, through, &RetryPolicy::default(), Timestamp::from_millis(10_000), 1.0)
     }
 
     #[test]
@@ -194,6 +204,19 @@ mod tests {
             decided(Class::Transient, 4, |_, _| ()),
             Change::Fail { reason: FailureReason::RetriesExhausted, .. }
         ));
+    }
+
+    #[test]
+    fn a_refused_account_costs_the_message_nothing() {
+        let last = decided(Class::Misconfigured, 4, |_, _| ());
+        assert!(matches!(last, Change::Retry { counts: false, .. }));
+        let mut notification = fixture();
+        notification.attempts = 4;
+        let through = Through { receipts: false, account: false };
+        let now = Timestamp::from_millis(10_000);
+        let refused = report(Class::Misconfigured);
+        let own = decide(&notification, refused, through, &RetryPolicy::default(), now, 1.0);
+        assert!(matches!(own, Change::Fail { reason: FailureReason::RetriesExhausted, .. }));
     }
 
     #[test]

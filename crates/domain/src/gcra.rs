@@ -48,6 +48,13 @@ impl Gcra {
         now.max(Timestamp::from_millis(due.div_euclid(1000) + i64::from(due.rem_euclid(1000) > 0)))
     }
 
+    /// When half a burst is there again; `None` if it is there now. Earlier it is not worth asking: what is taken then
+    /// is hardly a batch.
+    pub fn refilled_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let half = self.burst().div_ceil(2);
+        (self.available(now) < half).then(|| self.next_at(half, now))
+    }
+
     /// The theoretical arrival time, seen from `now`: not in the past, and never further ahead than a whole burst. It
     /// only is if the clock was set back, and then waiting for it would stop everything for the size of that step.
     fn arrival(&self, now: Timestamp) -> i64 {

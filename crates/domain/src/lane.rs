@@ -34,12 +34,14 @@ impl Priority {
         }
     }
 
-    /// The share of a channel's capacity while every lane has work: 6:3:1.
-    pub const fn weight(self) -> u32 {
-        match self {
-            Priority::High => 6,
-            Priority::Normal => 3,
-            Priority::Low => 1,
+    /// The share of a channel's capacity while every lane has work: 6:3:1. What waits in an `aged` lane has waited too
+    /// long: its weight doubles, but is never more than that of `high`, which so keeps six in fourteen at least.
+    pub const fn weight(self, aged: bool) -> usize {
+        match (self, aged) {
+            (Priority::High, _) | (Priority::Normal, true) => 6,
+            (Priority::Normal, false) => 3,
+            (Priority::Low, true) => 2,
+            (Priority::Low, false) => 1,
         }
     }
 }
@@ -83,24 +85,42 @@ impl Lane {
     }
 }
 
-/// The order in which a channel's places go to its lanes: 6 high, 3 normal, 1 low in every ten, spread evenly.
-const TURNS: [Priority; 10] = {
-    use Priority::{High as H, Low as L, Normal as N};
-    [H, N, H, H, N, H, L, H, N, H]
-};
+/// How long something may be ready before its lane counts as aged, in milliseconds.
+pub const AGED_MILLIS: i64 = 60_000;
 
-/// Splits `capacity` between a channel's three lanes, 6:3:1 (high, normal, low).
-///
-/// `turn` counts the places that were given out before. Passing it on keeps the shares exact over many small splits, so
-/// that also a capacity of one at a time starves no lane. What a lane does not use, whoever claims offers to the others.
-pub fn share(capacity: usize, turn: usize) -> [(Priority, usize); 3] {
-    let rounds = capacity / TURNS.len();
-    let mut shares = Priority::ALL.map(|p| (p, rounds * p.weight() as usize));
-    for place in 0..capacity % TURNS.len() {
-        let priority = TURNS[(turn + place) % TURNS.len()];
-        shares[priority as usize].1 += 1;
+/// Whose turn it is between a channel's three lanes: smooth weighted round robin, as nginx spreads requests over
+/// servers of different weight. What is owed to a lane is remembered, so that the shares are exact over many small
+/// splits, and also a capacity of one at a time starves nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turns {
+    owed: [isize; Priority::ALL.len()],
+}
+
+impl Turns {
+    /// Splits `capacity` between the lanes of priority high, normal and low by their [`Priority::weight`]. What a lane does
+    /// not use, whoever claims offers to the others.
+    pub fn share(&mut self, capacity: usize, aged: [bool; 3]) -> [(Priority, usize); 3] {
+        let weights = Priority::ALL.map(|priority| priority.weight(aged[priority as usize]));
+        let total: usize = weights.iter().sum();
+        let rounds = capacity / total;
+        let mut shares = Priority::ALL.map(|priority| (priority, rounds * weights[priority as usize]));
+        for _ in 0..capacity % total {
+            shares[self.next(weights, total)].1 += 1;
+        }
+        shares
     }
-    shares
+
+    fn next(&mut self, weights: [usize; 3], total: usize) -> usize {
+        let mut next = 0;
+        for lane in 0..weights.len() {
+            self.owed[lane] += weights[lane] as isize;
+            if self.owed[lane] > self.owed[next] {
+                next = lane;
+            }
+        }
+        self.owed[next] -= total as isize;
+        next
+    }
 }
 
 #[cfg(test)]
@@ -115,34 +135,49 @@ mod tests {
         assert_eq!(Lane::from_index(Lane::COUNT), None);
     }
 
-    #[test]
-    fn the_turns_hold_the_weights() {
-        for priority in Priority::ALL {
-            let count = TURNS.iter().filter(|turn| **turn == priority).count();
-            assert_eq!(count, priority.weight() as usize);
+    const FRESH: [bool; 3] = [false; 3];
+
+    /// What so many splits of one size give each lane in all.
+    fn given(splits: usize, size: usize, aged: [bool; 3]) -> [usize; 3] {
+        let (mut turns, mut given) = (Turns::default(), [0; 3]);
+        for _ in 0..splits {
+            for (sum, (_, share)) in given.iter_mut().zip(turns.share(size, aged)) {
+                *sum += share;
+            }
         }
+        given
     }
 
     #[test]
     fn shares_are_six_three_one_and_add_up() {
-        assert_eq!(share(100, 7).map(|(_, n)| n), [60, 30, 10]);
+        assert_eq!(given(1, 100, FRESH), [60, 30, 10]);
         for capacity in 0..200 {
-            for turn in 0..10 {
-                assert_eq!(share(capacity, turn).iter().map(|(_, n)| n).sum::<usize>(), capacity);
-            }
+            assert_eq!(given(1, capacity, FRESH).iter().sum::<usize>(), capacity);
         }
     }
 
     #[test]
     fn small_shares_add_up_to_the_same() {
         for size in [1, 2, 3, 7] {
-            let mut given = [0; 3];
-            for turn in (0..2_100 / size).map(|n| n * size) {
-                for (sum, (_, n)) in given.iter_mut().zip(share(size, turn)) {
-                    *sum += n;
-                }
-            }
-            assert_eq!(given, [1_260, 630, 210], "in steps of {size}");
+            assert_eq!(given(2_100 / size, size, FRESH), [1_260, 630, 210], "in steps of {size}");
         }
+    }
+
+    #[test]
+    fn turns_are_spread_evenly() {
+        let mut turns = Turns::default();
+        let order: Vec<Priority> = (0..10)
+            .filter_map(|_| turns.share(1, FRESH).into_iter().find(|(_, share)| *share == 1))
+            .map(|(priority, _)| priority)
+            .collect();
+        assert!(order.windows(4).all(|four| four.contains(&Priority::High)), "{order:?}");
+        assert!(order.windows(3).all(|three| three.iter().any(|p| *p == Priority::High)), "{order:?}");
+    }
+
+    #[test]
+    fn what_has_waited_too_long_gets_twice_as_much_but_never_more_than_what_is_urgent() {
+        assert_eq!(given(9, 1, [false, false, true]).iter().sum::<usize>(), 9);
+        assert_eq!(given(1_100, 1, [false, false, true]), [600, 300, 200]);
+        assert_eq!(given(1_400, 1, [true; 3]), [600, 600, 200]);
     }
 }

@@ -7,6 +7,7 @@
 pub mod api_key;
 pub mod attempt;
 pub mod batch;
+pub mod breaker;
 pub mod calendar;
 pub mod campaign;
 pub mod channel;

@@ -37,6 +37,8 @@ metrics! {
     TRANSITIONS = Counter "angaros_notification_transitions_total": "Status changes, by channel and new status.";
     ATTEMPTS = Counter "angaros_attempts_total": "Finished attempts, by provider and class.";
     ATTEMPT_SECONDS = Histogram "angaros_attempt_duration_seconds": "Time that providers took, by provider.";
+    BREAKER_STATE = Gauge "angaros_breaker_state": "The circuit breaker of a provider's account: 0 closed, 1 half-open, 2 open.";
+    BREAKER_OPENED = Counter "angaros_breaker_opened_total": "Times that a breaker opened, by provider and cause: failures or misconfigured.";
     IN_FLIGHT = Gauge "angaros_sends_in_flight": "Notifications that this process has claimed and not settled.";
     CLAIMS = Counter "angaros_claims_total": "Claimed batches that were not empty.";
     CLAIMED = Counter "angaros_claimed_notifications_total": "Notifications claimed.";

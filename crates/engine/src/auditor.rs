@@ -28,6 +28,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         auditor.audit_next(service).await;
         let pause = PAUSE.max(watch.elapsed() * PAUSE_TIMES);
         tokio::select! {
+            biased;
             () = shared.stopping.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use angaros_domain::lifecycle::Change;
 use angaros_domain::{Channel, metric};
-use angaros_service::{ClaimParams, ClaimedLease, Result};
+use angaros_service::{ClaimParams, ClaimedLease, Finished, Result};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::gate::Gate;
@@ -21,11 +22,12 @@ const RECOVER: Duration = Duration::from_millis(500);
 const CLAIM_MAX: usize = 500;
 
 pub(crate) async fn run(shared: Arc<Shared>, results: Results) {
-    let mut gate = Gate::new(&shared.settings.channels);
+    let mut gate = Gate::new(&shared.settings.channels, Arc::clone(&shared.accounts));
     while !shared.stopping.is_cancelled() {
         let round = tokio::select! {
+            biased;
             () = shared.stopping.cancelled() => return,
-            capacity = capacity(&shared) => round(&shared, &results, &mut gate, capacity).await,
+            held = capacity(&shared) => round(&shared, &results, &mut gate, held).await,
         };
         match round {
             Ok(Round::Worked) => {}
@@ -47,22 +49,16 @@ enum Round {
 
 /// Waits for free places: at least one, and a while for more if sends are about to finish anyway.
 async fn capacity(shared: &Shared) -> OwnedSemaphorePermit {
-    let enough = (shared.settings.concurrency / 4).clamp(1, CLAIM_MAX) as u32;
-    let gathered =
-        tokio::time::timeout(GATHER, Arc::clone(&shared.capacity).acquire_many_owned(enough)).await;
-    let mut permit = match gathered {
-        Ok(Ok(permit)) => permit,
-        // The semaphore is never closed, so only the time-out leads here.
-        _ => match Arc::clone(&shared.capacity).acquire_owned().await {
-            Ok(permit) => permit,
-            Err(_) => std::future::pending().await,
-        },
+    let places = &shared.places;
+    let enough = (places.count() / 4).clamp(1, CLAIM_MAX);
+    let mut held = match tokio::time::timeout(GATHER, places.hold(enough)).await {
+        Ok(held) => held,
+        Err(_) => places.hold(1).await,
     };
-    let more = shared.capacity.available_permits().min(CLAIM_MAX.saturating_sub(permit.num_permits()));
-    if let Ok(rest) = Arc::clone(&shared.capacity).try_acquire_many_owned(more as u32) {
-        permit.merge(rest);
+    if let Some(more) = places.hold_free(CLAIM_MAX.saturating_sub(held.num_permits())) {
+        held.merge(more);
     }
-    permit
+    held
 }
 
 /// Claims for the free places, takes the tokens, and starts a worker for each claim.
@@ -70,43 +66,56 @@ async fn round(
     shared: &Arc<Shared>,
     results: &Results,
     gate: &mut Gate,
-    mut places: OwnedSemaphorePermit,
+    mut held: OwnedSemaphorePermit,
 ) -> Result<Round> {
     let pauses = shared.service.worker().await?;
     let open: Vec<Channel> = Channel::ALL.into_iter().filter(|c| pauses.is_running(*c)).collect();
     let clock = shared.service.clock();
     let now = clock.now();
-    let Some(quotas) = gate.quotas(&open, places.num_permits(), now) else { return Ok(Round::Idle { open }) };
+    let Some(quotas) = gate.quotas(&open, &shared.places, held.num_permits(), now) else {
+        return Ok(Round::Idle { open });
+    };
+    let lease = clock.new_lease_id();
     let params = ClaimParams {
         worker: shared.settings.worker.clone(),
-        lease: clock.new_lease_id(),
+        lease,
         lanes: quotas.lanes,
-        channel_max: quotas.channel_max,
-        max: places.num_permits(),
+        allowance: quotas.allowance,
         now,
         until: now.plus_seconds(shared.settings.lease_seconds),
     };
-    let Some(lease) = shared.service.claim(params).await? else { return Ok(Round::Idle { open }) };
-    for channel in Channel::ALL {
-        let claimed = lease.claims.iter().filter(|claim| claim.notification.channel == channel).count();
-        gate.take(channel, claimed, now);
-    }
-    start(shared, results, lease, &mut places);
+    let claimed = shared.service.claim(params).await.inspect_err(|_| shared.doubts.add(lease, now))?;
+    let Some(lease) = claimed else { return Ok(Round::Idle { open }) };
+    gate.take(&lease.claims, now);
+    start(shared, results, lease, &mut held);
     Ok(Round::Worked)
 }
 
-fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, places: &mut OwnedSemaphorePermit) {
+fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, held: &mut OwnedSemaphorePermit) {
     metrics::gauge!(metric::IN_FLIGHT).increment(lease.claims.len() as f64);
+    let now = shared.service.clock().now();
     for claim in lease.claims {
+        let channel = claim.notification.channel;
         // No more is claimed than places are held, so there is one for each.
-        let Some(place) = places.split(1) else { break };
-        let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim);
+        let Some(place) = shared.places.take(held, channel) else { break };
         let results = results.clone();
-        shared.spawn(async move { results.report(work.await, place).await });
+        match shared.accounts.admit(channel, now) {
+            Some(pass) => {
+                let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim, pass);
+                shared.spawn(async move { results.report(work.await, place).await });
+            }
+            None => {
+                // The account was closed while the claim was under way. It goes back, and that is not its fault.
+                let (slot, notification) = (claim.slot, claim.notification);
+                let change = Change::release(now);
+                let finished = Finished { lease: lease.id, slot, notification, change };
+                shared.spawn(async move { results.report(finished, place).await });
+            }
+        }
     }
 }
 
-/// Sleeps until there is work, tokens, or the time for a look has come.
+/// Sleeps until there is work, tokens, places, or the time for a look has come.
 async fn idle(shared: &Shared, gate: &Gate, open: &[Channel]) {
     let clock = shared.service.clock();
     let poll = POLL.mul_f64(0.75 + clock.random() / 2.0);
@@ -116,16 +125,26 @@ async fn idle(shared: &Shared, gate: &Gate, open: &[Channel]) {
             None => std::future::pending().await,
         }
     };
+    let places = async {
+        if shared.places.are_full_for(open) {
+            shared.places.given_back().await;
+        } else {
+            std::future::pending().await
+        }
+    };
     tokio::select! {
+        biased;
         () = shared.stopping.cancelled() => {}
         () = shared.service.coord().work() => {}
         () = tokens => {}
+        () = places => {}
         () = tokio::time::sleep(poll) => {}
     }
 }
 
 async fn pause(shared: &Shared, duration: Duration) {
     tokio::select! {
+        biased;
         () = shared.stopping.cancelled() => {}
         () = tokio::time::sleep(duration) => {}
     }

@@ -16,7 +16,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let third = Duration::from_secs(lease_seconds.unsigned_abs()) / 3;
     loop {
         tokio::time::sleep(third.mul_f64(0.8 + clock.random() * 0.4)).await;
-        if shared.capacity.available_permits() == shared.settings.concurrency {
+        if shared.places.taken() == 0 {
             continue;
         }
         loop {

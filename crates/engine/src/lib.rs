@@ -8,10 +8,13 @@
 //! Beside them the heartbeat keeps this process's leases alive, and the reconciler takes over what others lost. The
 //! auditor counts again what was counted. No part trusts another to be there: whatever stops, a lease runs out and the message moves on.
 
+mod accounts;
 mod auditor;
 mod dispatcher;
+mod doubts;
 mod gate;
 mod heartbeat;
+mod places;
 mod promoter;
 mod reconciler;
 mod settler;
@@ -20,13 +23,17 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use angaros_domain::breaker::BreakerPolicy;
 use angaros_domain::retry::RetryPolicy;
 use angaros_domain::{Channel, WorkerId};
 use angaros_providers::Registry;
 use angaros_service::{Result, Service};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use accounts::Accounts;
+use doubts::Doubts;
+use places::Places;
 
 /// How one channel is served.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +57,8 @@ pub struct Settings {
     pub shutdown: Duration,
     /// Whether this process alone uses the database: then every lease found at the start is its own former one.
     pub exclusive: bool,
+    /// When sends through an account are held back.
+    pub breaker: BreakerPolicy,
     /// Each channel, in the order of [`Channel::ALL`].
     pub channels: [ChannelSettings; Channel::ALL.len()],
 }
@@ -59,8 +68,12 @@ pub(crate) struct Shared {
     pub(crate) service: Arc<Service>,
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,
-    /// Free places for sends. A place is taken with the claim and given back when the result is stored.
-    pub(crate) capacity: Arc<Semaphore>,
+    /// Which provider account takes the next send.
+    pub(crate) accounts: Arc<Accounts>,
+    /// Places for sends in flight.
+    pub(crate) places: Places,
+    /// Claims of which nobody knows whether they were stored.
+    pub(crate) doubts: Doubts,
     /// No more claims, promotions and rescues.
     pub(crate) stopping: CancellationToken,
     /// Sends in flight end now.
@@ -111,9 +124,11 @@ impl Engine {
     /// If the store does not answer.
     pub async fn start(service: Arc<Service>, registry: Registry, settings: Settings) -> Result<Engine> {
         let shared = Arc::new(Shared {
+            accounts: Accounts::new(&registry, settings.breaker, Arc::clone(&service)),
+            places: Places::new(settings.concurrency),
+            doubts: Doubts::default(),
             service,
             registry,
-            capacity: Arc::new(Semaphore::new(settings.concurrency)),
             settings,
             stopping: CancellationToken::new(),
             hurry: CancellationToken::new(),
@@ -146,12 +161,11 @@ impl Engine {
     /// Stops claiming, lets sends in flight finish within the deadline, stores their results, and ends. What did not
     /// finish goes back to the queue, or fails, as its channel's policy for lost workers says.
     pub async fn shutdown(self) {
-        let Shared { settings, capacity, stopping, hurry, .. } = &*self.shared;
+        let Shared { settings, places, stopping, hurry, .. } = &*self.shared;
         stopping.cancel();
-        let all = u32::try_from(settings.concurrency).unwrap_or(u32::MAX);
-        let idle = tokio::time::timeout(settings.shutdown, capacity.acquire_many(all)).await;
+        let idle = tokio::time::timeout(settings.shutdown, places.hold(places.count())).await;
         if idle.is_err() {
-            let in_flight = settings.concurrency - capacity.available_permits();
+            let in_flight = places.taken();
             tracing::warn!(in_flight, "sends did not finish in time and are interrupted");
         }
         hurry.cancel();

@@ -39,6 +39,7 @@ async fn sleep(shared: &Shared, mut next_due: Option<Timestamp>) {
             }
         };
         tokio::select! {
+            biased;
             () = shared.stopping.cancelled() => return,
             () = due => return,
             () = &mut look => return,

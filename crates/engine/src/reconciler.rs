@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angaros_domain::attempt::{Class, Outcome, Report, decide_lost};
+use angaros_domain::lifecycle::Change;
 use angaros_domain::{Timestamp, WorkerId};
-use angaros_service::{ClaimedLease, Finished, RescueParams, Result};
+use angaros_service::{Claim, ClaimedLease, Finished, RescueParams, Result};
 
 use crate::Shared;
 
@@ -27,6 +28,9 @@ pub(crate) async fn take_back(shared: &Shared) -> Result<()> {
 pub(crate) async fn run(shared: Arc<Shared>) {
     let clock = shared.service.clock();
     while !shared.stopping.is_cancelled() {
+        if let Err(error) = settle_doubts(&shared).await {
+            tracing::warn!(%error, "giving back lost claims failed and is tried again");
+        }
         match rescue(&shared, clock.now()).await {
             Ok(0) => {}
             Ok(rescued) => {
@@ -37,6 +41,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         }
         let look = LOOK.mul_f64(0.8 + clock.random() * 0.4);
         tokio::select! {
+            biased;
             () = shared.stopping.cancelled() => {}
             () = tokio::time::sleep(look) => {}
         }
@@ -45,24 +50,45 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 /// Takes over some lost leases and decides about what they held. Answers how much that was.
 async fn rescue(shared: &Shared, ended_before: Timestamp) -> Result<usize> {
+    let Some(lease) = shared.service.rescue(params(shared, ended_before)).await? else { return Ok(0) };
+    let rescued = lease.claims.len();
+    shared.service.settle(verdicts(shared, lease)).await?;
+    Ok(rescued)
+}
+
+/// Gives back what this process claimed without learning of it. Nothing of that was sent.
+async fn settle_doubts(shared: &Shared) -> Result<()> {
+    let now = shared.service.clock().now();
+    for doubted in shared.doubts.current(now) {
+        let params = RescueParams { only: Some(doubted), ..params(shared, now) };
+        let Some(lease) = shared.service.rescue(params).await? else { continue };
+        shared.doubts.remove(doubted);
+        let release = |claim: Claim| {
+            let (slot, notification) = (claim.slot, claim.notification);
+            Finished { lease: lease.id, slot, notification, change: Change::release(now) }
+        };
+        shared.service.settle(lease.claims.into_iter().map(release).collect()).await?;
+        shared.service.coord().work_ready();
+    }
+    Ok(())
+}
+
+fn params(shared: &Shared, ended_before: Timestamp) -> RescueParams {
     let clock = shared.service.clock();
-    let params = RescueParams {
+    RescueParams {
         ended_before,
         worker: WorkerId(format!("{}:rescue", shared.settings.worker)),
         spare: shared.settings.worker.clone(),
         lease: clock.new_lease_id(),
         until: clock.now().plus_seconds(shared.settings.lease_seconds),
         leases_max: LEASES_MAX,
-    };
-    let Some(lease) = shared.service.rescue(params).await? else { return Ok(0) };
-    let rescued = lease.claims.len();
-    shared.service.settle(verdicts(shared, lease)).await?;
-    Ok(rescued)
+        only: None,
+    }
 }
 
 fn verdicts(shared: &Shared, lease: ClaimedLease) -> Vec<Finished> {
     let now = shared.service.clock().now();
-    let verdict = |claim: angaros_service::Claim| {
+    let verdict = |claim: Claim| {
         let channel = claim.notification.channel;
         let provider = shared.registry.route(channel).first().map_or("", |provider| provider.name());
         let report = Report {

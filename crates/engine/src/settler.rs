@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use angaros_domain::metric;
 use angaros_service::Finished;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 use crate::Shared;
+use crate::places::Place;
 
 /// The most results of one transaction.
 const BATCH_MAX: usize = 1_000;
 /// How long the settler waits after the store failed.
 const RECOVER: Duration = Duration::from_millis(200);
 
-type Settling = (Finished, OwnedSemaphorePermit);
+type Settling = (Finished, Place);
 
 /// Where workers report to. Bounded: a worker that cannot report keeps its place, and nothing new is claimed for it.
 #[derive(Clone)]
@@ -22,7 +23,7 @@ pub(crate) struct Results(mpsc::Sender<Settling>);
 
 impl Results {
     /// Hands a result over together with the place that its send held.
-    pub(crate) async fn report(&self, finished: Finished, place: OwnedSemaphorePermit) {
+    pub(crate) async fn report(&self, finished: Finished, place: Place) {
         // The settler outlives every worker.
         drop(self.0.send((finished, place)).await);
     }
@@ -38,15 +39,11 @@ pub(crate) fn channel(shared: &Shared) -> (Results, mpsc::Receiver<Settling>) {
 pub(crate) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Settling>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while finished.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let (results, places): (Vec<Finished>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
+        let (results, places): (Vec<Finished>, Vec<Place>) = batch.drain(..).unzip();
         let count = results.len();
         settle(&shared, results).await;
         metrics::gauge!(metric::IN_FLIGHT).decrement(count as f64);
-        // One release for all of them, so that the dispatcher sees the whole capacity at once.
-        drop(places.into_iter().reduce(|mut all, place| {
-            all.merge(place);
-            all
-        }));
+        shared.places.give_back(places);
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use angaros_domain::attempt::{Class, Outcome, Report, decide, decide_interrupted};
+use angaros_domain::attempt::{Class, Outcome, Report, Through, decide, decide_interrupted};
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{FailureReason, LeaseId, Notification, Timestamp, metric};
 use angaros_providers::{Outgoing, Provider};
@@ -12,6 +12,7 @@ use angaros_service::{Claim, Finished};
 use futures_util::FutureExt as _;
 
 use crate::Shared;
+use crate::accounts::Pass;
 
 /// How a send ended.
 enum Ended {
@@ -27,24 +28,22 @@ pub(crate) async fn run(
     lease: LeaseId,
     claimed_at: Timestamp,
     claim: Claim,
+    pass: Pass,
 ) -> Finished {
     let Claim { slot, notification } = claim;
-    let change = attempt(&shared, claimed_at, &notification).await;
+    let change = attempt(&shared, claimed_at, &notification, pass).await;
     Finished { lease, slot, notification, change }
 }
 
-async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notification) -> Change {
+async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notification, pass: Pass) -> Change {
     let clock = shared.service.clock();
     let started_at = clock.now();
     if notification.is_expired(started_at) {
         return Change::fail(FailureReason::Expired, None);
     }
-    let Some(provider) = shared.registry.route(notification.channel).first() else {
-        // The registry refuses a configuration with a channel that has no provider.
-        return Change::release(started_at);
-    };
+    let provider = pass.provider();
     let stopwatch = clock.stopwatch();
-    let ended = send(shared, &**provider, notification).await;
+    let ended = send(shared, provider, notification).await;
     let outcome = match &ended {
         Ended::Reported(outcome) => outcome.clone(),
         Ended::Interrupted => {
@@ -60,12 +59,16 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
         duration_millis: stopwatch.elapsed_millis(),
         outcome,
     };
-    let policy = &shared.settings.channels[notification.channel.index()].retry;
     let capabilities = provider.capabilities();
+    if let Ended::Reported(outcome) = &ended {
+        pass.done(outcome);
+    }
+    let policy = &shared.settings.channels[notification.channel.index()].retry;
     match ended {
         Ended::Interrupted => decide_interrupted(report, capabilities.idempotent, policy, clock.now()),
         Ended::Reported(_) => {
-            decide(notification, report, capabilities.receipts, policy, clock.now(), clock.random())
+            let through = Through { receipts: capabilities.receipts, account: capabilities.account };
+            decide(notification, report, through, policy, clock.now(), clock.random())
         }
     }
 }
@@ -77,6 +80,7 @@ async fn send(shared: &Shared, provider: &dyn Provider, notification: &Notificat
     let limit = Duration::from_secs(shared.settings.lease_seconds.unsigned_abs());
     let sending = AssertUnwindSafe(provider.send(outgoing)).catch_unwind();
     tokio::select! {
+        biased;
         answered = tokio::time::timeout(limit, sending) => Ended::Reported(match answered {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Outcome::new(Class::Ambiguous, "the provider's adapter failed; see the log"),

@@ -31,6 +31,9 @@ pub struct Capabilities {
     pub idempotent: bool,
     /// It only pretends to send.
     pub pretends: bool,
+    /// One account or server stands behind all sends through it: what it refuses to one it refuses to all, and if it is
+    /// down, it is down for all. A webhook that goes to each recipient's own URL has none.
+    pub account: bool,
 }
 
 /// One attempt to send.

@@ -1,6 +1,7 @@
 //! The providers that are configured, and which of them serve which channel.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use angaros_clock::Clock;
@@ -15,6 +16,8 @@ use crate::{Provider, ProviderSettings, SettingsFault, install_crypto};
 /// Every configured provider, and for each channel those that serve it, in failover order.
 pub struct Registry {
     providers: BTreeMap<String, Arc<dyn Provider>>,
+    /// The most sends a second, for those that have a limit.
+    rates: BTreeMap<String, NonZeroU32>,
     routes: [Vec<Arc<dyn Provider>>; Channel::ALL.len()],
 }
 
@@ -86,7 +89,10 @@ impl Registry {
                 .map_err(|fault| RegistryError::Settings { provider: name.clone(), fault })?;
             providers.insert(name.clone(), provider);
         }
-        let mut registry = Registry { providers, routes: Default::default() };
+        let mut registry = Registry { providers, rates: BTreeMap::new(), routes: Default::default() };
+        for (name, settings) in settings {
+            registry.limit(name, settings.rate_per_second());
+        }
         for channel in Channel::ALL {
             let names = routes.get(&channel).map(Vec::as_slice).unwrap_or_default();
             registry.routes[channel.index()] = registry.connect(channel, names, settings)?;
@@ -96,7 +102,8 @@ impl Registry {
 
     /// A registry of ready-made providers, for tests and for embedding. A channel that is not given has no provider.
     pub fn of(routes: impl IntoIterator<Item = (Channel, Vec<Arc<dyn Provider>>)>) -> Registry {
-        let mut registry = Registry { providers: BTreeMap::new(), routes: Default::default() };
+        let mut registry =
+            Registry { providers: BTreeMap::new(), rates: BTreeMap::new(), routes: Default::default() };
         for (channel, providers) in routes {
             for provider in &providers {
                 registry.providers.insert(provider.name().to_owned(), Arc::clone(provider));
@@ -104,6 +111,19 @@ impl Registry {
             registry.routes[channel.index()] = providers;
         }
         registry
+    }
+
+    /// Lets at most so many sends a second through a provider; 0 is no limit.
+    pub fn limit(&mut self, provider: &str, rate_per_second: u32) {
+        match NonZeroU32::new(rate_per_second) {
+            Some(rate) => self.rates.insert(provider.to_owned(), rate),
+            None => self.rates.remove(provider),
+        };
+    }
+
+    /// The most sends a second through a provider; `None` is no limit.
+    pub fn rate_per_second(&self, provider: &str) -> Option<NonZeroU32> {
+        self.rates.get(provider).copied()
     }
 
     fn connect(

@@ -18,6 +18,17 @@ pub enum ProviderSettings {
     Smtp(SmtpSettings),
 }
 
+impl ProviderSettings {
+    /// The most sends a second; 0 is no limit.
+    pub fn rate_per_second(&self) -> u32 {
+        match self {
+            ProviderSettings::Sandbox(settings) => settings.rate_per_second,
+            ProviderSettings::Webhook(settings) => settings.rate_per_second,
+            ProviderSettings::Smtp(settings) => settings.rate_per_second,
+        }
+    }
+}
+
 /// `kind = "sandbox"`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,11 +39,13 @@ pub struct SandboxSettings {
     pub failure: Failure,
     /// How long a send takes, in milliseconds, 0 to 600 000.
     pub latency_ms: u64,
+    /// The most sends a second, whichever channels they come from; 0 is no limit.
+    pub rate_per_second: u32,
 }
 
 impl Default for SandboxSettings {
     fn default() -> SandboxSettings {
-        SandboxSettings { success_rate: 1.0, failure: Failure::Transient, latency_ms: 0 }
+        SandboxSettings { success_rate: 1.0, failure: Failure::Transient, latency_ms: 0, rate_per_second: 0 }
     }
 }
 
@@ -63,11 +76,13 @@ pub struct WebhookSettings {
     pub secret: Option<SecretString>,
     /// How long a send may take in all, the answer's body included: 1 to 300 seconds.
     pub timeout_seconds: u64,
+    /// The most sends a second, whichever channels they come from; 0 is no limit.
+    pub rate_per_second: u32,
 }
 
 impl Default for WebhookSettings {
     fn default() -> WebhookSettings {
-        WebhookSettings { url: None, secret: None, timeout_seconds: 10 }
+        WebhookSettings { url: None, secret: None, timeout_seconds: 10, rate_per_second: 0 }
     }
 }
 
@@ -90,6 +105,9 @@ pub struct SmtpSettings {
     /// How many connections to the server there may be at once, 1 to 1000. More sends wait.
     #[serde(default = "smtp_connections_max")]
     pub connections_max: usize,
+    /// The most sends a second; 0 is no limit.
+    #[serde(default)]
+    pub rate_per_second: u32,
 }
 
 const fn smtp_timeout_seconds() -> u64 {
@@ -104,7 +122,7 @@ impl SmtpSettings {
     /// Settings with every default.
     pub fn new(url: SecretString, from: String) -> SmtpSettings {
         let (timeout_seconds, connections_max) = (smtp_timeout_seconds(), smtp_connections_max());
-        SmtpSettings { url, from, timeout_seconds, ca_file: None, connections_max }
+        SmtpSettings { url, from, timeout_seconds, ca_file: None, connections_max, rate_per_second: 0 }
     }
 }
 

@@ -4,6 +4,7 @@
 //! for all of them is done here: checking requests, coalescing single ones into batches, publishing every status
 //! change that the store reports, and turning positions into cursors.
 
+mod accounts;
 mod audits;
 mod campaigns;
 mod coalescer;
@@ -24,7 +25,8 @@ mod templates;
 mod trace;
 mod worker;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use angaros_clock::Clock;
 use angaros_coord::Coord;
@@ -32,10 +34,11 @@ use angaros_domain::request::Rules;
 use angaros_domain::{Channel, TenantId, correlation::Correlation};
 use angaros_store::{Store, Submission, Submitted};
 
+pub use accounts::AccountState;
 pub use angaros_store::{
-    Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, LaneDepth,
-    NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, SeriesFilter, Settled,
-    Stats, StoreError, Tally, TimelineFilter, Transition,
+    Activity, Allowance, Audit, BatchView, CampaignCounts, CampaignSummary, ChannelSet, Claim, ClaimParams,
+    ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage,
+    SeriesFilter, Settled, Stats, StoreError, Tally, TimelineFilter, Transition,
 };
 pub use campaigns::Campaign;
 pub use delivery::Finished;
@@ -88,6 +91,7 @@ pub struct Service {
     submitter: Coalescer<Submission, Submitted>,
     appender: Arc<Appender>,
     keys: KeyRing,
+    accounts: Mutex<BTreeMap<String, AccountState>>,
 }
 
 impl Service {
@@ -100,7 +104,8 @@ impl Service {
     ) -> Arc<Service> {
         let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
         let appender = ingest::appender(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys: KeyRing::default() })
+        let (keys, accounts) = (KeyRing::default(), Mutex::default());
+        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys, accounts })
     }
 
     /// The clock that everything here goes by.

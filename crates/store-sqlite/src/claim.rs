@@ -9,7 +9,7 @@ use crate::{lease, row};
 
 pub(crate) fn claim(connection: &Connection, params: &ClaimParams) -> Result<Option<ClaimedLease>> {
     let mut slots = Vec::new();
-    let mut left = params.allowance();
+    let mut left = params.allowance;
     for (lane, quota) in &params.lanes {
         let quota = left.of(*lane, *quota);
         if quota == 0 {

@@ -48,18 +48,7 @@ pub(crate) fn renew(connection: &Connection, worker: &WorkerId, until: Timestamp
 }
 
 pub(crate) fn rescue(connection: &Connection, rescue: &RescueParams) -> Result<Option<ClaimedLease>> {
-    let sql = "SELECT id, claimed_at, slots FROM leases WHERE (until < ?1 OR ?2) AND worker <> ?4
-               ORDER BY until LIMIT ?3";
-    let everything = rescue.ended_before == Timestamp::MAX;
-    let limit = i64::try_from(rescue.leases_max).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(sql).stored()?;
-    let lost: Vec<(Vec<u8>, i64, Vec<u8>)> = statement
-        .query_map(params![rescue.ended_before.as_millis(), everything, limit, rescue.spare.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .stored()?
-        .collect::<rusqlite::Result<_>>()
-        .stored()?;
+    let lost = lost(connection, rescue).stored()?;
     let Some(claimed_at) = lost.iter().map(|(_, at, _)| *at).max().map(Timestamp::from_millis) else {
         return Ok(None);
     };
@@ -71,6 +60,21 @@ pub(crate) fn rescue(connection: &Connection, rescue: &RescueParams) -> Result<O
     }
     insert(connection, rescue.lease, &rescue.worker.0, claimed_at, rescue.until, &slots)?;
     Ok(Some(ClaimedLease { id: rescue.lease, claimed_at, claims: claim::load(connection, &slots)? }))
+}
+
+/// Id, time of the claim and slots of the leases that a rescue takes over.
+fn lost(connection: &Connection, rescue: &RescueParams) -> rusqlite::Result<Vec<(Vec<u8>, i64, Vec<u8>)>> {
+    let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    if let Some(id) = rescue.only {
+        let sql = "SELECT id, claimed_at, slots FROM leases WHERE id = ?1";
+        return connection.prepare_cached(sql)?.query_map([id.0.as_bytes()], columns)?.collect();
+    }
+    let sql = "SELECT id, claimed_at, slots FROM leases WHERE (until < ?1 OR ?2) AND worker <> ?4
+               ORDER BY until LIMIT ?3";
+    let everything = rescue.ended_before == Timestamp::MAX;
+    let limit = i64::try_from(rescue.leases_max).unwrap_or(i64::MAX);
+    let values = params![rescue.ended_before.as_millis(), everything, limit, rescue.spare.0];
+    connection.prepare_cached(sql)?.query_map(values, columns)?.collect()
 }
 
 /// Every claimed slot, with the time of its claim. Bounded by what all workers may have in flight.

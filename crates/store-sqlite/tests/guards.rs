@@ -7,7 +7,7 @@ use std::path::Path;
 
 use angaros_clock::Clock;
 use angaros_domain::{TenantId, Timestamp, WorkerId};
-use angaros_store::{Catalog, ClaimParams, Counts, EventLog, Queue, Reader, StoreError};
+use angaros_store::{Allowance, Catalog, ClaimParams, Counts, EventLog, Queue, Reader, StoreError};
 use angaros_store_sqlite::{Options, SqliteStore, audit};
 use angaros_store_test::fixture;
 use rusqlite::Connection;
@@ -138,8 +138,7 @@ async fn what_was_claimed_survives_a_restart_as_a_lease() {
         worker: WorkerId("test".into()),
         lease: fixture::lease_id(),
         lanes: vec![(n.lane(), 10)],
-        channel_max: [usize::MAX; 4],
-        max: usize::MAX,
+        allowance: Allowance::new(usize::MAX),
         now: NOW,
         until: NOW.plus_seconds(30),
     };

@@ -12,7 +12,9 @@ mod model;
 mod random;
 pub mod steps;
 mod suite;
+mod unreliable;
 
 pub use model::MemoryStore;
 pub use random::random_operations;
 pub use suite::{exercise, failures};
+pub use unreliable::{Luck, UnreliableStore};

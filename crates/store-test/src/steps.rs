@@ -6,8 +6,9 @@ use angaros_domain::event::Event;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{EventId, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
-    Cancelled, Claim, ClaimParams, ClaimedLease, NotificationFilter, PageRequest, Position, Promotion,
-    RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted, TimelineFilter,
+    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, NotificationFilter, PageRequest, Position,
+    Promotion, RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted,
+    TimelineFilter,
 };
 
 use crate::fixture::{api_key, batch, lanes, lease_id, submission, worker};
@@ -49,8 +50,7 @@ pub fn claim_params(name: &str, quota: usize, now: Timestamp) -> ClaimParams {
         worker: worker(name),
         lease: lease_id(),
         lanes: lanes().into_iter().map(|lane| (lane, quota)).collect(),
-        channel_max: [usize::MAX; 4],
-        max: usize::MAX,
+        allowance: Allowance::new(usize::MAX),
         now,
         until: now.plus_seconds(LEASE_SECONDS),
     }
@@ -138,6 +138,7 @@ pub fn rescue_params(ended_before: Timestamp, until: Timestamp) -> RescueParams 
         lease: lease_id(),
         until,
         leases_max: 1_000,
+        only: None,
     }
 }
 

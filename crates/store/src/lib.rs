@@ -7,6 +7,7 @@
 //! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`EventLog`] records what happened,
 //! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
 
+mod allowance;
 mod catalog;
 mod counts;
 mod error;
@@ -14,6 +15,7 @@ mod log;
 mod queue;
 mod reader;
 
+pub use allowance::{Allowance, ChannelSet};
 pub use catalog::{Catalog, Pauses, TemplateStored};
 pub use counts::{
     Audit, CampaignCounts, CampaignSummary, Counts, EventMetrics, Group, Grouping, MetricsQuery,
@@ -22,9 +24,9 @@ pub use counts::{
 pub use error::StoreError;
 pub use log::{AppendReport, Appended, EventLog, FeedPage, Reported};
 pub use queue::{
-    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue,
-    RedriveFilter, RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission,
-    Submitted, Transition,
+    Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue, RedriveFilter,
+    RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission, Submitted,
+    Transition,
 };
 pub use reader::{
     Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage,

@@ -10,7 +10,7 @@ use angaros_domain::{
 };
 use async_trait::async_trait;
 
-use crate::Result;
+use crate::{Allowance, Result};
 
 /// A place in the event log, in the order of appending. Grows with every event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -59,42 +59,15 @@ pub struct ClaimParams {
     /// From which lanes, and at most how many at that turn, in the order in which they are served. A lane may stand
     /// here twice: first with its share, then with what others leave.
     pub lanes: Vec<(Lane, usize)>,
-    /// At most this many of each channel, in the order of [`Channel::ALL`].
-    pub channel_max: [usize; Channel::ALL.len()],
-    /// At most this many in all.
-    pub max: usize,
+    /// At most this many.
+    pub allowance: Allowance,
     /// Now.
     pub now: Timestamp,
     /// Until when the lease lives unless it is renewed.
     pub until: Timestamp,
 }
 
-/// What is left to claim while lanes are served in turn.
-#[derive(Debug, Clone, Copy)]
-pub struct Allowance {
-    channels: [usize; Channel::ALL.len()],
-    all: usize,
-}
-
-impl Allowance {
-    /// How many a lane may give at a turn.
-    pub fn of(&self, lane: Lane, quota: usize) -> usize {
-        quota.min(self.channels[lane.channel.index()]).min(self.all)
-    }
-
-    /// Takes note of what a lane gave.
-    pub fn take(&mut self, lane: Lane, count: usize) {
-        self.channels[lane.channel.index()] -= count;
-        self.all -= count;
-    }
-}
-
 impl ClaimParams {
-    /// What may be claimed before any lane is served.
-    pub fn allowance(&self) -> Allowance {
-        Allowance { channels: self.channel_max, all: self.max }
-    }
-
     /// Which of a lane's tenants, counted by their number, is served first. The lease's random bits choose it, so that
     /// claims smaller than the number of tenants pass nobody over for long, and no store needs to remember a turn.
     pub fn first_turn(&self, tenants: usize) -> usize {
@@ -171,6 +144,9 @@ pub struct RescueParams {
     pub until: Timestamp,
     /// At most this many lost leases in one call.
     pub leases_max: usize,
+    /// Only this lease, and that whoever holds it and however long it has: of a claim whose answer was lost, so that
+    /// nobody works on what it holds.
+    pub only: Option<LeaseId>,
 }
 
 /// What [`Queue::promote`] did.

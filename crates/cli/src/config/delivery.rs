@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use angaros_domain::breaker::BreakerPolicy;
 use serde::{Deserialize, Serialize};
 
 use super::faults::Faults;
@@ -52,6 +53,8 @@ pub(crate) struct RetryConfig {
 pub(crate) struct BreakerConfig {
     /// Transient failures within the window that open it: 1 to 10 000.
     pub(crate) failures: u32,
+    /// The share of the window's sends that must have failed, too: 0 to 1.
+    pub(crate) failure_ratio: f64,
     /// The sliding window, in seconds: 1 to 3600.
     pub(crate) window_seconds: u64,
     /// How long it stays open before one send tries again, in seconds: 1 to 3600.
@@ -73,7 +76,7 @@ impl Default for RetryConfig {
 
 impl Default for BreakerConfig {
     fn default() -> BreakerConfig {
-        BreakerConfig { failures: 5, window_seconds: 10, open_seconds: 30 }
+        BreakerConfig { failures: 5, failure_ratio: 0.5, window_seconds: 10, open_seconds: 30 }
     }
 }
 
@@ -84,8 +87,21 @@ impl DeliveryConfig {
         faults.within("delivery.shutdown_seconds", self.shutdown_seconds, 0..=3600);
         self.retry.check("delivery.retry", faults);
         faults.within("delivery.breaker.failures", self.breaker.failures, 1..=10_000);
+        faults.within("delivery.breaker.failure_ratio", self.breaker.failure_ratio, 0.0..=1.0);
         faults.within("delivery.breaker.window_seconds", self.breaker.window_seconds, 1..=3600);
         faults.within("delivery.breaker.open_seconds", self.breaker.open_seconds, 1..=3600);
+    }
+}
+
+impl BreakerConfig {
+    pub(super) fn policy(&self) -> BreakerPolicy {
+        let millis = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+        BreakerPolicy {
+            failures: self.failures,
+            failure_ratio: self.failure_ratio,
+            window_millis: millis(self.window_seconds),
+            open_millis: millis(self.open_seconds),
+        }
     }
 }
 

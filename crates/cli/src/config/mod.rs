@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use angaros_domain::Channel;
+use angaros_domain::breaker::BreakerPolicy;
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_domain::retry::RetryPolicy;
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,11 @@ impl Config {
     /// How `channel` retries.
     pub(crate) fn retry_policy(&self, channel: Channel) -> RetryPolicy {
         self.channels.get(channel).retry_policy(&self.delivery.retry)
+    }
+
+    /// When sends through a provider's account are held back.
+    pub(crate) fn breaker_policy(&self) -> BreakerPolicy {
+        self.delivery.breaker.policy()
     }
 
     /// How many attempts a notification on `channel` gets that does not ask for a number.

@@ -55,23 +55,37 @@ pub(crate) fn kind(settings: &ProviderSettings) -> &'static str {
 pub(crate) fn shown(settings: &ProviderSettings) -> Vec<(&'static str, Option<String>)> {
     let secret = |secret: &SecretString| (!secret.expose_secret().is_empty()).then(|| HIDDEN.to_owned());
     match settings {
-        ProviderSettings::Sandbox(SandboxSettings { success_rate, failure, latency_ms }) => vec![
-            ("success_rate", Some(format!("{success_rate:?}"))),
-            ("failure", Some(format!("{failure:?}").to_lowercase())),
-            ("latency_ms", Some(latency_ms.to_string())),
-        ],
-        ProviderSettings::Webhook(WebhookSettings { url, secret: key, timeout_seconds }) => vec![
-            ("url", url.as_ref().and_then(secret)),
-            ("secret", key.as_ref().and_then(secret)),
-            ("timeout_seconds", Some(timeout_seconds.to_string())),
-        ],
-        ProviderSettings::Smtp(SmtpSettings { url, from, timeout_seconds, ca_file, connections_max }) => {
+        ProviderSettings::Sandbox(SandboxSettings { success_rate, failure, latency_ms, rate_per_second }) => {
+            vec![
+                ("success_rate", Some(format!("{success_rate:?}"))),
+                ("failure", Some(format!("{failure:?}").to_lowercase())),
+                ("latency_ms", Some(latency_ms.to_string())),
+                ("rate_per_second", Some(rate_per_second.to_string())),
+            ]
+        }
+        ProviderSettings::Webhook(WebhookSettings { url, secret: key, timeout_seconds, rate_per_second }) => {
+            vec![
+                ("url", url.as_ref().and_then(secret)),
+                ("secret", key.as_ref().and_then(secret)),
+                ("timeout_seconds", Some(timeout_seconds.to_string())),
+                ("rate_per_second", Some(rate_per_second.to_string())),
+            ]
+        }
+        ProviderSettings::Smtp(SmtpSettings {
+            url,
+            from,
+            timeout_seconds,
+            ca_file,
+            connections_max,
+            rate_per_second,
+        }) => {
             vec![
                 ("url", secret(url)),
                 ("from", Some(from.clone())),
                 ("timeout_seconds", Some(timeout_seconds.to_string())),
                 ("ca_file", ca_file.as_ref().map(|path| path.display().to_string())),
                 ("connections_max", Some(connections_max.to_string())),
+                ("rate_per_second", Some(rate_per_second.to_string())),
             ]
         }
     }

@@ -1,9 +1,6 @@
 //! Settings that this version takes but that nothing looks at yet. Whoever sets one has to hear of it.
 
-use angaros_domain::Channel;
-
 use super::Config;
-use super::delivery::BreakerConfig;
 use super::security::LimitsConfig;
 
 /// One line for each setting that was changed in vain.
@@ -19,19 +16,4 @@ pub(super) fn warn(config: &Config, warnings: &mut Vec<String>) {
     unused("limits.metrics_per_minute", limits.metrics_per_minute != fresh.metrics_per_minute, limitless);
     let proxies = &config.server.trusted_proxies;
     unused("server.trusted_proxies", !proxies.is_empty(), "does not look at X-Forwarded-For");
-
-    let (breaker, fresh) = (&config.delivery.breaker, BreakerConfig::default());
-    let unbroken = "has no circuit breakers";
-    unused("delivery.breaker.failures", breaker.failures != fresh.failures, unbroken);
-    unused("delivery.breaker.window_seconds", breaker.window_seconds != fresh.window_seconds, unbroken);
-    unused("delivery.breaker.open_seconds", breaker.open_seconds != fresh.open_seconds, unbroken);
-
-    for channel in Channel::ALL {
-        if let [first, _, ..] = config.channels.get(channel).providers.as_slice() {
-            warnings.push(format!(
-                "channels.{channel}.providers has several names, but this version does not fail over: everything \
-                 goes through {first:?}"
-            ));
-        }
-    }
 }

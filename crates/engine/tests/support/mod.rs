@@ -10,6 +10,7 @@ use std::time::Duration;
 use angaros_clock::Clock;
 use angaros_coord::LocalCoord;
 use angaros_domain::attempt::{Class, Outcome};
+use angaros_domain::breaker::BreakerPolicy;
 use angaros_domain::correlation::{Correlation, CorrelationId};
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_domain::request::{Draft, Rules};
@@ -136,7 +137,7 @@ impl World {
         let service = Service::start(shared, Arc::new(LocalCoord::new()), clock.clone(), settings);
         let provider = Arc::new(Scripted {
             clock: clock.clone(),
-            capabilities: Capabilities { receipts: false, idempotent, pretends: true },
+            capabilities: Capabilities { receipts: false, idempotent, pretends: true, account: true },
             script: Mutex::new(script),
             seen: Mutex::default(),
             in_flight: Mutex::default(),
@@ -158,6 +159,7 @@ impl World {
             lease_seconds: 30,
             shutdown: Duration::from_secs(20),
             exclusive: true,
+            breaker: BreakerPolicy { failures: u32::MAX, ..BreakerPolicy::default() },
             channels: [ChannelSettings { retry: RetryPolicy::default(), rate_per_second: 0 }; 4],
         };
         edit(&mut settings);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use angaros_domain::breaker::{BreakerState, Cause};
 use angaros_domain::{Channel, Priority, Status, Timestamp};
-use angaros_service::{Activity, Stats};
+use angaros_service::{AccountState, Activity, Stats};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -28,9 +29,32 @@ pub(crate) struct MetricsBody {
     success_rate: Option<f64>,
     /// How long ago the notification that has waited longest was created, in seconds; null if none waits.
     oldest_queued_seconds: Option<f64>,
-    /// The state of each provider's circuit breaker; empty as long as there are none.
-    #[schema(value_type = Vec<Object>)]
-    breakers: [(); 0],
+    /// The circuit breaker of each provider's account, by name. Providers that post to each recipient's own server have none.
+    breakers: Vec<Breaker>,
+}
+
+/// The circuit breaker of a provider's account.
+#[derive(Debug, Serialize, ToSchema)]
+struct Breaker {
+    /// The provider's name in the configuration.
+    provider: String,
+    /// `closed`: sends pass. `open`: nothing passes. `half_open`: one send tries whether the provider works again.
+    #[schema(value_type = String, pattern = "^(closed|half_open|open)$")]
+    state: BreakerState,
+    /// Since when it is not closed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Why it is not closed: `failures` (too many sends failed) or `misconfigured` (the provider refuses the account,
+    /// and somebody has to mend it).
+    #[schema(value_type = Option<String>)]
+    cause: Option<Cause>,
+}
+
+impl From<AccountState> for Breaker {
+    fn from(account: AccountState) -> Breaker {
+        let AccountState { provider, state, since, cause } = account;
+        Breaker { provider, state, since, cause }
+    }
 }
 
 /// How many notifications wait.
@@ -58,7 +82,7 @@ struct ChannelDepth {
 
 impl MetricsBody {
     /// From what the store counted at `now`.
-    pub(crate) fn new(stats: &Stats, now: Timestamp) -> MetricsBody {
+    pub(crate) fn new(stats: &Stats, accounts: Vec<AccountState>, now: Timestamp) -> MetricsBody {
         let entered = |status: Status| stats.activity.iter().find(move |activity| activity.status == status);
         let last_minute = |status| entered(status).map_or(0, |activity: &Activity| activity.last_minute);
         let last_hour = |status| entered(status).map_or(0, |activity: &Activity| activity.last_hour);
@@ -73,7 +97,7 @@ impl MetricsBody {
             in_flight: stats.in_flight,
             success_rate: (delivered + failed > 0).then(|| delivered as f64 / (delivered + failed) as f64),
             oldest_queued_seconds: stats.oldest_queued.map(waited),
-            breakers: [],
+            breakers: accounts.into_iter().map(Breaker::from).collect(),
         }
     }
 }

@@ -26,5 +26,5 @@ pub(crate) async fn get(
     auth: Authorized<CanRead>,
 ) -> Result<axum::Json<MetricsBody>, Problem> {
     let stats = app.service.stats(Some(auth.tenant())).await?;
-    Ok(axum::Json(MetricsBody::new(&stats, app.service.clock().now())))
+    Ok(axum::Json(MetricsBody::new(&stats, app.service.accounts(), app.service.clock().now())))
 }

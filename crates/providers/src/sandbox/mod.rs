@@ -29,7 +29,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// A sandbox under the name it has in the configuration.
     pub fn new(name: &str, settings: &SandboxSettings, clock: Clock) -> Result<Sandbox, SettingsFault> {
-        let &SandboxSettings { success_rate, failure, latency_ms } = settings;
+        let &SandboxSettings { success_rate, failure, latency_ms, rate_per_second: _ } = settings;
         if !(0.0..=1.0).contains(&success_rate) {
             return Err(SettingsFault::new("success_rate", "must be between 0 and 1"));
         }
@@ -53,7 +53,7 @@ impl Provider for Sandbox {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { receipts: false, idempotent: true, pretends: true }
+        Capabilities { receipts: false, idempotent: true, pretends: true, account: true }
     }
 
     fn timeout(&self) -> Duration {

@@ -45,7 +45,7 @@ mod tests {
     }
 
     fn failing(failure: Failure) -> SandboxSettings {
-        SandboxSettings { success_rate: 0.0, failure, latency_ms: 250 }
+        SandboxSettings { success_rate: 0.0, failure, latency_ms: 250, rate_per_second: 0 }
     }
 
     #[tokio::test(start_paused = true)]

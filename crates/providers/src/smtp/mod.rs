@@ -101,7 +101,7 @@ impl Provider for Smtp {
 
     fn capabilities(&self) -> Capabilities {
         // Mail servers do not compare message ids: what is handed over twice is delivered twice.
-        Capabilities { receipts: false, idempotent: false, pretends: false }
+        Capabilities { receipts: false, idempotent: false, pretends: false, account: true }
     }
 
     fn timeout(&self) -> Duration {

@@ -117,7 +117,8 @@ impl Provider for Webhook {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { receipts: false, idempotent: true, pretends: false }
+        let account = matches!(self.destination, Destination::Fixed(_));
+        Capabilities { receipts: false, idempotent: true, pretends: false, account }
     }
 
     fn timeout(&self) -> Duration {

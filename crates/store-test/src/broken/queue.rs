@@ -112,6 +112,7 @@ impl Queue for Broken {
     async fn rescue(&self, mut params: RescueParams) -> Result<Option<ClaimedLease>> {
         match self.fault {
             Fault::RescueComesTooEarly => params.ended_before = params.ended_before.plus_millis(1),
+            Fault::RescueKnowsNoNames => params.only = None,
             Fault::RescueKnowsNoLimit => params.leases_max = usize::MAX,
             _ => {}
         }

@@ -23,7 +23,7 @@ impl Queue for MemoryStore {
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
         let mut state = self.state();
         let mut slots = Vec::new();
-        let mut left = params.allowance();
+        let mut left = params.allowance;
         for (lane, quota) in &params.lanes {
             let given = state.next_of_lane(*lane, left.of(*lane, *quota), &slots, &params);
             left.take(*lane, given.len());
@@ -53,14 +53,17 @@ impl Queue for MemoryStore {
 
     async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
         let mut state = self.state();
-        let ended = |lease: &Lease| {
+        let ended = |id: &LeaseId, lease: &Lease| {
+            if let Some(only) = params.only {
+                return *id == only;
+            }
             let late = lease.until < params.ended_before || params.ended_before == Timestamp::MAX;
             late && lease.worker != params.spare
         };
         let mut lost: Vec<(Timestamp, LeaseId)> = state
             .leases
             .iter()
-            .filter(|(_, lease)| ended(lease))
+            .filter(|(id, lease)| ended(id, lease))
             .map(|(id, lease)| (lease.until, *id))
             .collect();
         lost.sort_unstable();

@@ -3,8 +3,8 @@
 use angaros_domain::event::Event;
 use angaros_domain::{Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
-    BatchView, ClaimParams, Idempotent, LaneDepth, NotificationFilter, PageRequest, Queue, SentMessage,
-    Store, TimelineFilter,
+    Allowance, BatchView, ClaimParams, Idempotent, LaneDepth, NotificationFilter, PageRequest, Queue,
+    SentMessage, Store, TimelineFilter,
 };
 use proptest::prelude::*;
 
@@ -64,8 +64,7 @@ impl<S: Store> Pair<S> {
                 worker: worker("last"),
                 lease,
                 lanes: lanes.clone(),
-                channel_max: [usize::MAX; 4],
-                max: usize::MAX,
+                allowance: Allowance::new(usize::MAX),
                 now: self.now,
                 until: self.now,
             };

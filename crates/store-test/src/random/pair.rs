@@ -8,8 +8,8 @@ use angaros_domain::{
     BatchId, Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
-    ClaimParams, ClaimedLease, Position, Queue, RedriveFilter, RedriveParams, RescueParams, SettledItem,
-    Settlement, Store, Submission,
+    Allowance, ClaimParams, ClaimedLease, Position, Queue, RedriveFilter, RedriveParams, RescueParams,
+    SettledItem, Settlement, Store, Submission,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -157,8 +157,7 @@ impl<S: Store> Pair<S> {
             worker: worker_of(worker),
             lease: LeaseId(self.next_id()),
             lanes: quotas.into_iter().map(|(lane, halves)| (LANES[lane], 2 * halves)).collect(),
-            channel_max: [usize::MAX; 4],
-            max: usize::MAX,
+            allowance: Allowance::new(usize::MAX),
             now: self.now,
             until: self.now.plus_seconds(LEASE_SECONDS),
         };
@@ -242,6 +241,7 @@ impl<S: Store> Pair<S> {
             lease: LeaseId(self.next_id()),
             until: self.now.plus_seconds(LEASE_SECONDS),
             leases_max: usize::from(u16::MAX),
+            only: None,
         };
         let answer = self.store.rescue(params.clone()).await.unwrap();
         let expected = self.model.rescue(params).await.unwrap();

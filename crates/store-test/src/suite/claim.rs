@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use angaros_domain::{Channel, Lane, Notification, NotificationId, Priority, Status, TenantId};
-use angaros_store::{ClaimParams, ClaimedLease, Store};
+use angaros_store::{Allowance, ChannelSet, ClaimParams, ClaimedLease, Store};
 
 use super::checks;
 use crate::fixture::{NOW, elaborate, lanes, notification, notifications, retry};
@@ -210,12 +210,15 @@ async fn a_lane_may_be_served_twice_within_the_limits(store: &dyn Store) {
     put(store, &sms).await;
     put(store, &push).await;
     let (of_sms, of_push) = (sms[0].lane(), push[0].lane());
-    let mut channel_max = [usize::MAX; 4];
-    channel_max[Channel::Sms.index()] = 4;
+    let mut allowance = Allowance::new(9);
+    for set in ChannelSet::all().filter(|set| set.contains(Channel::Sms)) {
+        let alone = set.channels().count() == 1;
+        allowance.limit(set, if alone { 4 } else { 8 });
+    }
     let lanes = vec![(of_sms, 2), (of_push, 1), (of_sms, 100), (of_push, 100)];
-    let params = ClaimParams { lanes, channel_max, max: 9, ..claim_params("w", 0, NOW) };
+    let params = ClaimParams { lanes, allowance, ..claim_params("w", 0, NOW) };
     let lease = store.claim(params).await.unwrap().unwrap();
     let expected: Vec<NotificationId> =
-        [&sms[..2], &push[..1], &sms[2..4], &push[1..5]].concat().iter().map(|n| n.id).collect();
+        [&sms[..2], &push[..1], &sms[2..4], &push[1..4]].concat().iter().map(|n| n.id).collect();
     assert_eq!(ids(&lease), expected);
 }

@@ -27,6 +27,7 @@ checks!(lease:
     many_lost_leases_become_one,
     a_rescue_takes_only_so_many_leases,
     the_rescuers_own_worker_is_spared,
+    a_lease_may_be_taken_over_by_its_name,
     a_retry_is_rescued_as_it_is_stored,
 );
 
@@ -221,6 +222,17 @@ async fn a_retry_is_rescued_as_it_is_stored(store: &dyn Store) {
     let rescued = rescue_all(store, ENDED.plus_seconds(60)).await.unwrap();
     assert_eq!(rescued.claims[0].notification, stored[0]);
     assert_eq!(status(store, stored[0].id).await, Status::Processing);
+}
+
+async fn a_lease_may_be_taken_over_by_its_name(store: &dyn Store) {
+    let held = held_by(store, "spared", 2).await;
+    held_by(store, "other", 2).await;
+    let of = |id| RescueParams { only: Some(id), ..rescue_params(NOW, ENDED.plus_seconds(60)) };
+    assert_eq!(store.rescue(of(crate::fixture::lease_id())).await.unwrap(), None, "there is no such lease");
+    let rescued = store.rescue(of(held.id)).await.unwrap().expect("whoever held it, and before its end");
+    assert_eq!(ids(&rescued), ids(&held));
+    assert_eq!(store.rescue(of(held.id)).await.unwrap(), None);
+    assert_eq!(taken(store, held.id, &held, NOW).await, 0, "the former holder's results are stale");
 }
 
 async fn the_rescuers_own_worker_is_spared(store: &dyn Store) {

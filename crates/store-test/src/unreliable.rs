@@ -1,0 +1,146 @@
+//! The model as a store that is sometimes away: what the engine asks of it fails now and then, before it was done or
+//! after. Whoever asked cannot tell which.
+
+use std::sync::Arc;
+
+use angaros_domain::api_key::ApiKey;
+use angaros_domain::event::Event;
+use angaros_domain::fingerprint::Fingerprint;
+use angaros_domain::idempotency::IdempotencyKey;
+use angaros_domain::template::Template;
+use angaros_domain::{
+    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+};
+use angaros_store::{
+    AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
+    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
+    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
+    Submitted, TemplateStored, TimelineFilter,
+};
+use async_trait::async_trait;
+
+use crate::MemoryStore;
+
+/// How it goes with one verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Luck {
+    /// It is done, and that is said.
+    Good,
+    /// It fails, and nothing is done.
+    Bad,
+    /// It is done, but the answer is lost.
+    Unknown,
+}
+
+/// The model, with luck that somebody else decides. Only what the engine asks can fail; what callers ask cannot.
+#[derive(Clone)]
+pub struct UnreliableStore {
+    inner: MemoryStore,
+    luck: Arc<dyn Fn() -> Luck + Send + Sync>,
+}
+
+impl UnreliableStore {
+    /// `luck` is asked for every verb of the engine.
+    pub fn new(luck: impl Fn() -> Luck + Send + Sync + 'static) -> UnreliableStore {
+        UnreliableStore { inner: MemoryStore::new(), luck: Arc::new(luck) }
+    }
+
+    async fn try_luck<T>(&self, verb: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let away = || StoreError::Unavailable("as bad luck has it".into());
+        match (self.luck)() {
+            Luck::Good => verb.await,
+            Luck::Bad => Err(away()),
+            Luck::Unknown => verb.await.and(Err(away())),
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for UnreliableStore {
+    async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Submitted>> {
+        self.inner.submit(submissions).await
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
+        self.try_luck(self.inner.claim(params)).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>> {
+        self.try_luck(self.inner.settle(settlements)).await
+    }
+
+    async fn renew(&self, worker: &WorkerId, until: Timestamp) -> Result<usize> {
+        self.try_luck(self.inner.renew(worker, until)).await
+    }
+
+    async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
+        self.try_luck(self.inner.rescue(params)).await
+    }
+
+    async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
+        self.try_luck(self.inner.promote(now, limit)).await
+    }
+
+    async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {
+        self.inner.cancel(ids, now).await
+    }
+
+    async fn redrive(&self, params: RedriveParams) -> Result<Redriven> {
+        self.inner.redrive(params).await
+    }
+}
+
+/// Implements verbs by handing them on.
+macro_rules! hand_on {
+    ($verbs:ident { $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)* }) => {
+        #[async_trait]
+        impl $verbs for UnreliableStore {
+            $(async fn $name(&self, $($argument: $kind),*) -> Result<$answer> {
+                self.inner.$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+hand_on! { EventLog {
+    fn append(reported: Vec<Reported>) -> AppendReport;
+    fn event(tenant: TenantId, id: EventId) -> Option<Event>;
+    fn recipient_timeline(tenant: TenantId, recipient_id: &str, filter: &TimelineFilter, page: PageRequest<(Timestamp, EventId)>) -> Vec<Event>;
+    fn feed(tenant: TenantId, after: Position, limit: usize) -> FeedPage;
+    fn end() -> Position;
+} }
+
+hand_on! { Counts {
+    fn campaign_page(tenant: TenantId, page: PageRequest<(Timestamp, String)>) -> Vec<CampaignCounts>;
+    fn campaign(tenant: TenantId, campaign_id: &str) -> Option<CampaignSummary>;
+    fn event_metrics(tenant: TenantId, query: MetricsQuery) -> EventMetrics;
+    fn audit_day(at: Timestamp) -> Audit;
+    fn counted_day_before(at: Timestamp) -> Option<Timestamp>;
+} }
+
+hand_on! { Reader {
+    fn notifications(tenant: TenantId, ids: &[NotificationId]) -> Vec<Option<Notification>>;
+    fn notification_page(tenant: TenantId, filter: &NotificationFilter, page: PageRequest<NotificationId>) -> NotificationPage;
+    fn idempotent(tenant: TenantId, key: &IdempotencyKey) -> Option<(Idempotent, Fingerprint)>;
+    fn batch(tenant: TenantId, id: BatchId) -> Option<BatchView>;
+    fn message_timeline(tenant: TenantId, message_id: &str, filter: &TimelineFilter, page: PageRequest<(Timestamp, EventId)>) -> Vec<Event>;
+    fn claimed_at(tenant: TenantId, id: NotificationId) -> Option<Timestamp>;
+    fn sent_messages(tenant: TenantId, page: PageRequest<(Timestamp, NotificationId)>) -> Vec<SentMessage>;
+    fn stats(tenant: Option<TenantId>, now: Timestamp) -> Stats;
+    fn ping() -> ();
+} }
+
+hand_on! { Catalog {
+    fn template_insert(template: Template) -> TemplateStored;
+    fn template_update(template: Template) -> TemplateStored;
+    fn template_delete(tenant: TenantId, id: TemplateId) -> bool;
+    fn templates(tenant: TenantId, ids: &[TemplateId]) -> Vec<Option<Template>>;
+    fn template_page(tenant: TenantId, page: PageRequest<TemplateId>) -> Vec<Template>;
+    fn key_insert(key: ApiKey) -> TenantId;
+    fn key_revoke(prefix: &str, now: Timestamp) -> bool;
+    fn key(prefix: &str) -> Option<ApiKey>;
+    fn keys() -> Vec<ApiKey>;
+    fn pauses_set(channels: &[Channel], paused: bool, now: Timestamp) -> Pauses;
+    fn pauses() -> Pauses;
+} }
