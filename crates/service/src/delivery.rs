@@ -71,6 +71,7 @@ impl Service {
             settlements[group].items.push(SettledItem { slot, notification, events, heard });
         }
         let stored = self.store.settle(settlements).await?;
+        self.coord.log_grew();
         metrics::counter!(metric::SETTLES).increment(1);
         let mut outcomes = Vec::with_capacity(applied.len());
         let mut transitions = Vec::with_capacity(applied.len());
@@ -123,6 +124,7 @@ impl Service {
         if promotion.moved > 0 {
             metrics::counter!(metric::PROMOTED).increment(promotion.moved as u64);
             self.coord.work_ready();
+            self.coord.log_grew();
             self.coord.publish(promotion.transitions.clone());
         }
         Ok(promotion)

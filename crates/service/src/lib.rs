@@ -11,6 +11,7 @@ mod delivery;
 mod enqueue;
 mod error;
 mod event_metrics;
+mod fan_out;
 mod ingest;
 mod keys;
 mod notify;
@@ -22,6 +23,7 @@ mod room;
 mod submitter;
 mod templates;
 mod trace;
+mod webhooks;
 mod worker;
 
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use angaros_coord::Coord;
 use angaros_domain::request::Rules;
 use angaros_domain::{Channel, TenantId, correlation::Correlation};
 use angaros_store::{Store, Submission, Submitted};
+use tokio::sync::Notify;
 
 pub use angaros_store::{
     Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, LaneDepth,
@@ -42,12 +45,14 @@ pub use delivery::Finished;
 pub use enqueue::Queued;
 pub use error::{Missing, ServiceError};
 pub use event_metrics::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault};
+pub use fan_out::Followed;
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
 pub use templates::TemplateDraft;
 pub use trace::TraceEntry;
+pub use webhooks::{EndpointChange, EndpointDraft};
 
 use coalescer::Coalescer;
 use ingest::Appender;
@@ -88,6 +93,8 @@ pub struct Service {
     submitter: Coalescer<Submission, Submitted>,
     appender: Arc<Appender>,
     keys: KeyRing,
+    /// An endpoint was made or changed: there may be somebody to follow the log for.
+    followed: Notify,
 }
 
 impl Service {
@@ -100,7 +107,8 @@ impl Service {
     ) -> Arc<Service> {
         let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
         let appender = ingest::appender(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys: KeyRing::default() })
+        let (keys, followed) = (KeyRing::default(), Notify::new());
+        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys, followed })
     }
 
     /// The clock that everything here goes by.
