@@ -9,13 +9,14 @@ use angaros_domain::outbound::OutboundPolicy;
 
 use crate::sandbox::Sandbox;
 use crate::smtp::Smtp;
-use crate::webhook::Webhook;
+use crate::webhook::{Endpoints, Webhook};
 use crate::{Provider, ProviderSettings, SettingsFault, install_crypto};
 
 /// Every configured provider, and for each channel those that serve it, in failover order.
 pub struct Registry {
     providers: BTreeMap<String, Arc<dyn Provider>>,
     routes: [Vec<Arc<dyn Provider>>; Channel::ALL.len()],
+    endpoints: Option<Endpoints>,
 }
 
 /// Why the configuration of providers and channels cannot be used. The text names the key and what to do.
@@ -86,7 +87,9 @@ impl Registry {
                 .map_err(|fault| RegistryError::Settings { provider: name.clone(), fault })?;
             providers.insert(name.clone(), provider);
         }
-        let mut registry = Registry { providers, routes: Default::default() };
+        let endpoints = Endpoints::new(clock.clone(), policy)
+            .map_err(|fault| RegistryError::Settings { provider: "webhook-endpoints".into(), fault })?;
+        let mut registry = Registry { providers, routes: Default::default(), endpoints: Some(endpoints) };
         for channel in Channel::ALL {
             let names = routes.get(&channel).map(Vec::as_slice).unwrap_or_default();
             registry.routes[channel.index()] = registry.connect(channel, names, settings)?;
@@ -94,9 +97,11 @@ impl Registry {
         Ok(registry)
     }
 
-    /// A registry of ready-made providers, for tests and for embedding. A channel that is not given has no provider.
+    /// A registry of ready-made providers, for tests and for embedding. A channel that is not given has no provider, and
+    /// nothing is delivered to webhook endpoints.
     pub fn of(routes: impl IntoIterator<Item = (Channel, Vec<Arc<dyn Provider>>)>) -> Registry {
-        let mut registry = Registry { providers: BTreeMap::new(), routes: Default::default() };
+        let mut registry =
+            Registry { providers: BTreeMap::new(), routes: Default::default(), endpoints: None };
         for (channel, providers) in routes {
             for provider in &providers {
                 registry.providers.insert(provider.name().to_owned(), Arc::clone(provider));
@@ -135,6 +140,11 @@ impl Registry {
     /// The providers of a channel in failover order.
     pub fn route(&self, channel: Channel) -> &[Arc<dyn Provider>] {
         &self.routes[channel.index()]
+    }
+
+    /// What delivers to webhook endpoints.
+    pub fn endpoints(&self) -> Option<&Endpoints> {
+        self.endpoints.as_ref()
     }
 
     /// The provider of this name.
