@@ -89,6 +89,38 @@ async fn events_are_delivered_signed_and_retried_under_one_id() {
     assert!(said.clone().any(|detail| detail.starts_with("transient: HTTP 503: busy")), "{delivered:#}");
 }
 
+/// An endpoint that wants everything hears of a notification's four steps, and of nothing that its deliveries do.
+#[tokio::test]
+async fn deliveries_cause_no_deliveries() {
+    let sink = HttpSink::with(200, "").await;
+    let service = launch().start().await;
+    let api = service.api();
+    let endpoint = subscribe(&api, &sink, &["*"]).await;
+    api.notify(&sms()).await;
+    sink.wait_for(4, SOON).await;
+    // Told after those four were settled, so that a loop would have begun long before it.
+    let event =
+        json!({"event_name": "last", "recipient_id": "user-1", "occurred_at": "2026-02-02T08:15:30Z"});
+    api.post("/api/v1/events", &event).await.expect(201);
+    let requests = sink.wait_for(5, SOON).await;
+    let mut types: Vec<String> =
+        requests.iter().map(|request| request.json()["type"].as_str().unwrap().to_owned()).collect();
+    types.sort_unstable();
+    let steps = ["delivered", "processing", "queued", "sent"].map(|step| format!("notification.{step}"));
+    assert_eq!(types, [vec!["last".to_owned()], steps.to_vec()].concat());
+
+    let path = format!("{ENDPOINTS}/{}/deliveries", id(&endpoint));
+    eventually("all five are delivered", SOON, async || {
+        let found = api.get(&path).await.expect(200);
+        let items = found["items"].as_array().unwrap();
+        let is_done = items.iter().all(|item| item["status"] == "delivered") && items.len() == 5;
+        if is_done { Ok(()) } else { Err(format!("{found:#}")) }
+    })
+    .await;
+    assert_eq!(api.get("/api/v1/events").await.expect(200)["items"].as_array().unwrap().len(), 5);
+    assert_eq!(api.get("/api/v1/notifications").await.expect(200)["items"].as_array().unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn after_a_rotation_both_secrets_sign() {
     let sink = HttpSink::with(200, "").await;
