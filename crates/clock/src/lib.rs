@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use angaros_domain::{BatchId, LeaseId, NotificationId, TemplateId, Timestamp};
+use angaros_domain::{BatchId, LeaseId, NotificationId, TemplateId, Timestamp, WebhookEndpointId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::Instant;
@@ -103,6 +103,11 @@ impl Clock {
     /// A fresh template id.
     pub fn new_template_id(&self) -> TemplateId {
         TemplateId(self.new_uuid())
+    }
+
+    /// A fresh webhook endpoint id; its time is the endpoint's `created_at`.
+    pub fn new_webhook_endpoint_id(&self) -> WebhookEndpointId {
+        WebhookEndpointId(self.new_uuid())
     }
 
     /// A fresh lease id.

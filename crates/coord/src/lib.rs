@@ -31,6 +31,12 @@ pub trait Coord<T>: Send + Sync + 'static {
     /// Waits for the next [`Coord::work_ready`]; one that came since the last wait counts.
     async fn work(&self);
 
+    /// Says that the log of events grew.
+    fn log_grew(&self);
+
+    /// Waits until the log grows; if it did since the last wait, that counts.
+    async fn log_growth(&self);
+
     /// Says that something will be due at `at`.
     fn due_at(&self, at: Timestamp);
 

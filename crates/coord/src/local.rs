@@ -15,6 +15,7 @@ const BACKLOG_BATCHES: usize = 1024;
 pub struct LocalCoord<T> {
     changes: broadcast::Sender<Arc<Vec<T>>>,
     work: Notify,
+    growth: Notify,
     due: Notify,
     earliest_due: Mutex<Option<Timestamp>>,
 }
@@ -25,6 +26,7 @@ impl<T: Clone> LocalCoord<T> {
         LocalCoord {
             changes: broadcast::Sender::new(BACKLOG_BATCHES),
             work: Notify::new(),
+            growth: Notify::new(),
             due: Notify::new(),
             earliest_due: Mutex::new(None),
         }
@@ -60,6 +62,14 @@ impl<T: Clone + Send + Sync + 'static> Coord<T> for LocalCoord<T> {
 
     async fn work(&self) {
         self.work.notified().await;
+    }
+
+    fn log_grew(&self) {
+        self.growth.notify_one();
+    }
+
+    async fn log_growth(&self) {
+        self.growth.notified().await;
     }
 
     fn due_at(&self, at: Timestamp) {

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub detail: String,
     /// How long the provider asked us to wait, in milliseconds.
     pub retry_after_millis: Option<i64>,
+    /// Whether the receiver said that it is gone for good and wants nothing more (HTTP 410).
+    pub gone: bool,
 }
 
 /// The longest answer that is kept of a provider, in characters.
@@ -61,7 +63,8 @@ impl Outcome {
     /// replaced by spaces.
     pub fn new(class: Class, detail: &str) -> Outcome {
         let detail = detail.chars().take(DETAIL_CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c });
-        Outcome { class, provider_message_id: None, detail: detail.collect(), retry_after_millis: None }
+        let detail = detail.collect();
+        Outcome { class, provider_message_id: None, detail, retry_after_millis: None, gone: false }
     }
 
     /// The same with the provider's id of the message; an empty or overlong one is dropped.
@@ -69,6 +72,13 @@ impl Outcome {
     pub fn with_message_id(mut self, id: Option<String>) -> Outcome {
         let fits = |id: &String| (1..=PROVIDER_MESSAGE_ID_CHARACTERS_MAX).contains(&id.chars().count());
         self.provider_message_id = id.filter(fits);
+        self
+    }
+
+    /// The same, said by a receiver that is gone for good.
+    #[must_use]
+    pub fn with_gone(mut self, gone: bool) -> Outcome {
+        self.gone = gone;
         self
     }
 

@@ -56,6 +56,10 @@ uuid_id!(
     TemplateId
 );
 uuid_id!(
+    /// An endpoint of a tenant's own that is told of events.
+    WebhookEndpointId
+);
+uuid_id!(
     /// A lease: one worker's claim to a batch of notifications, and the token that fences its results.
     LeaseId
 );
@@ -104,6 +108,25 @@ impl TenantId {
     pub const DEFAULT: TenantId = TenantId(1);
     /// Its name.
     pub const DEFAULT_NAME: &'static str = "default";
+
+    /// Where this tenant's deliveries to webhook endpoints live: a space of their own beside the tenant's. They are
+    /// notifications like all others, and the engine sends them like all others; but nothing that belongs to the
+    /// tenant - lists, counts, timelines, the feed - ever meets them, so that no delivery can cause another one.
+    #[must_use]
+    pub fn deliveries(self) -> TenantId {
+        TenantId(-self.0.abs())
+    }
+
+    /// Whether this is such a space.
+    pub fn is_deliveries(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Whose space this is; a tenant is its own.
+    #[must_use]
+    pub fn owner(self) -> TenantId {
+        TenantId(self.0.abs())
+    }
 }
 
 /// A worker process, unique per start: `pid:nonce`.

@@ -33,9 +33,10 @@ pub mod status;
 pub mod template;
 pub mod time;
 pub mod violation;
+pub mod webhook_endpoint;
 
 pub use channel::Channel;
-pub use ids::{BatchId, EventId, LeaseId, NotificationId, TemplateId, TenantId, WorkerId};
+pub use ids::{BatchId, EventId, LeaseId, NotificationId, TemplateId, TenantId, WebhookEndpointId, WorkerId};
 pub use lane::{Lane, Priority};
 pub use notification::Notification;
 pub use status::{FailureReason, Status};

@@ -68,7 +68,7 @@ impl Change {
         Change::Retry { report: None, at: now, counts: false }
     }
 
-    fn report(&self) -> Option<&Report> {
+    pub(crate) fn report(&self) -> Option<&Report> {
         match self {
             Change::Accept { report, .. } => Some(report),
             Change::Retry { report, .. } | Change::Fail { report, .. } => report.as_ref(),

@@ -51,6 +51,8 @@ metrics! {
     COALESCED = Histogram "angaros_coalesced_items": "Requests that shared one transaction, by verb.";
     REFUSED = Counter "angaros_refused_total": "Requests refused because a bounded queue was full, by verb.";
     QUEUED_EVENTS = Counter "angaros_queued_events_total": "Events that were acknowledged before they were stored, by outcome: created, duplicate, conflict or lost.";
+    WEBHOOK_BEHIND = Gauge "angaros_webhook_fanout_behind_events": "Events between the end of the log and where the slowest fan-out to webhook endpoints is; 0 without endpoints.";
+    WEBHOOK_FANNED_OUT = Counter "angaros_webhook_deliveries_queued_total": "Deliveries to webhook endpoints that events have queued.";
     COUNT_DRIFT = Gauge "angaros_count_drift": "Counts of days that do not agree with the log, as far as it was audited; anything but 0 is a fault.";
     AUDITS = Counter "angaros_audits_total": "Days whose counts were held against the log, by outcome: agrees, drifts or failed.";
     STORE_COMMITS = Counter "angaros_store_commits_total": "Committed write transactions.";

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::correlation::Correlation;
 use crate::idempotency::IdempotencyKey;
-use crate::ids::{BatchId, NotificationId, TemplateId, TenantId};
+use crate::ids::{BatchId, NotificationId, TemplateId, TenantId, WebhookEndpointId};
 use crate::lane::Lane;
 use crate::{Channel, FailureReason, Priority, Status, Timestamp};
 
@@ -108,6 +108,11 @@ impl Notification {
             Status::Retrying => self.next_retry_at.unwrap_or(self.updated_at),
             _ => self.updated_at,
         }
+    }
+
+    /// The webhook endpoint that this is a delivery to; `None` for everything that a caller sent.
+    pub fn endpoint(&self) -> Option<WebhookEndpointId> {
+        self.tenant.is_deliveries().then(|| self.recipient_id.parse().ok()).flatten()
     }
 
     /// Whether `expires_at` has come.

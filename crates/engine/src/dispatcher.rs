@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use angaros_domain::lifecycle::Change;
 use angaros_domain::{Channel, metric};
-use angaros_service::{ClaimParams, ClaimedLease, Finished, Result};
+use angaros_service::{ClaimParams, ClaimedLease, Result};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::gate::Gate;
@@ -98,20 +97,12 @@ fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, held: &mu
         let channel = claim.notification.channel;
         // No more is claimed than places are held, so there is one for each.
         let Some(place) = shared.places.take(held, channel) else { break };
+        // A delivery to a webhook endpoint needs no account.
+        let is_delivery = claim.notification.endpoint().is_some();
+        let pass = if is_delivery { None } else { shared.accounts.admit(channel, now) };
+        let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim, pass);
         let results = results.clone();
-        match shared.accounts.admit(channel, now) {
-            Some(pass) => {
-                let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim, pass);
-                shared.spawn(async move { results.report(work.await, place).await });
-            }
-            None => {
-                // The account was closed while the claim was under way. It goes back, and that is not its fault.
-                let (slot, notification) = (claim.slot, claim.notification);
-                let change = Change::release(now);
-                let finished = Finished { lease: lease.id, slot, notification, change };
-                shared.spawn(async move { results.report(finished, place).await });
-            }
-        }
+        shared.spawn(async move { results.report(work.await, place).await });
     }
 }
 

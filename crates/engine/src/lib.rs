@@ -6,16 +6,18 @@
 //!    that is due   and rate tokens      classify    batches, fenced
 //! ```
 //! Beside them the heartbeat keeps this process's leases alive, and the reconciler takes over what others lost. The
-//! auditor counts again what was counted. No part trusts another to be there: whatever stops, a lease runs out and the message moves on.
+//! auditor counts again what was counted, and the publisher turns events into deliveries to webhook endpoints. No part trusts another to be there: whatever stops, a lease runs out and the message moves on.
 
 mod accounts;
 mod auditor;
 mod dispatcher;
 mod doubts;
+mod endpoint;
 mod gate;
 mod heartbeat;
 mod places;
 mod promoter;
+mod publisher;
 mod reconciler;
 mod settler;
 mod worker;
@@ -147,6 +149,7 @@ impl Engine {
             shared.spawn_part(promoter::run(Arc::clone(&shared))),
             shared.spawn_part(reconciler::run(Arc::clone(&shared))),
             shared.spawn_part(auditor::run(Arc::clone(&shared))),
+            shared.spawn_part(publisher::run(Arc::clone(&shared))),
         ];
         let dropped = shared.dropped.clone().drop_guard();
         Ok(Engine { shared, parts, settler, _dropped: dropped })

@@ -90,7 +90,10 @@ fn verdicts(shared: &Shared, lease: ClaimedLease) -> Vec<Finished> {
     let now = shared.service.clock().now();
     let verdict = |claim: Claim| {
         let channel = claim.notification.channel;
-        let provider = shared.registry.route(channel).first().map_or("", |provider| provider.name());
+        let provider = match claim.notification.endpoint() {
+            Some(_) => shared.registry.endpoints().map_or("", |endpoints| endpoints.name()),
+            None => shared.registry.route(channel).first().map_or("", |provider| provider.name()),
+        };
         let report = Report {
             provider: provider.to_owned(),
             claimed_at: lease.claimed_at,

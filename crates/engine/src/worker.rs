@@ -7,19 +7,31 @@ use std::time::Duration;
 use angaros_domain::attempt::{Class, Outcome, Report, Through, decide, decide_interrupted};
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{FailureReason, LeaseId, Notification, Timestamp, metric};
-use angaros_providers::{Outgoing, Provider};
+use angaros_providers::Outgoing;
 use angaros_service::{Claim, Finished};
 use futures_util::FutureExt as _;
 
-use crate::Shared;
 use crate::accounts::Pass;
+use crate::{Shared, endpoint};
 
 /// How a send ended.
-enum Ended {
+pub(crate) enum Ended {
     /// The provider's adapter reported.
     Reported(Outcome),
     /// The process is shutting down and could not wait any longer.
     Interrupted,
+}
+
+impl Ended {
+    /// What is known of it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Ended::Reported(outcome) => outcome.clone(),
+            Ended::Interrupted => {
+                Outcome::new(Class::Ambiguous, "interrupted by a shutdown before the provider answered")
+            }
+        }
+    }
 }
 
 /// Makes one attempt and says what is to become of the notification.
@@ -28,10 +40,15 @@ pub(crate) async fn run(
     lease: LeaseId,
     claimed_at: Timestamp,
     claim: Claim,
-    pass: Pass,
+    pass: Option<Pass>,
 ) -> Finished {
     let Claim { slot, notification } = claim;
-    let change = attempt(&shared, claimed_at, &notification, pass).await;
+    let change = match (notification.endpoint(), pass) {
+        (Some(id), _) => endpoint::attempt(&shared, claimed_at, &notification, id).await,
+        (None, Some(pass)) => attempt(&shared, claimed_at, &notification, pass).await,
+        // The account was closed while the claim was under way. It goes back, and that is not its fault.
+        (None, None) => Change::release(shared.service.clock().now()),
+    };
     Finished { lease, slot, notification, change }
 }
 
@@ -43,13 +60,9 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
     }
     let provider = pass.provider();
     let stopwatch = clock.stopwatch();
-    let ended = send(shared, provider, notification).await;
-    let outcome = match &ended {
-        Ended::Reported(outcome) => outcome.clone(),
-        Ended::Interrupted => {
-            Outcome::new(Class::Ambiguous, "interrupted by a shutdown before the provider answered")
-        }
-    };
+    let outgoing = Outgoing { notification, attempt: notification.attempts + 1 };
+    let ended = send(shared, provider.send(outgoing)).await;
+    let outcome = ended.outcome();
     count(provider.name(), &outcome, stopwatch.elapsed());
     log(notification, provider.name(), &outcome, stopwatch.elapsed());
     let report = Report {
@@ -75,10 +88,9 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
 
 /// Sends within the hard limit. Neither a hanging nor a panicking adapter may keep a claim for ever: the heartbeat
 /// would renew its lease as long as the process lives.
-async fn send(shared: &Shared, provider: &dyn Provider, notification: &Notification) -> Ended {
-    let outgoing = Outgoing { notification, attempt: notification.attempts + 1 };
+pub(crate) async fn send(shared: &Shared, sending: impl Future<Output = Outcome>) -> Ended {
     let limit = Duration::from_secs(shared.settings.lease_seconds.unsigned_abs());
-    let sending = AssertUnwindSafe(provider.send(outgoing)).catch_unwind();
+    let sending = AssertUnwindSafe(sending).catch_unwind();
     tokio::select! {
         biased;
         answered = tokio::time::timeout(limit, sending) => Ended::Reported(match answered {
@@ -90,14 +102,14 @@ async fn send(shared: &Shared, provider: &dyn Provider, notification: &Notificat
     }
 }
 
-fn count(provider: &str, outcome: &Outcome, duration: Duration) {
+pub(crate) fn count(provider: &str, outcome: &Outcome, duration: Duration) {
     let labels = [("provider", provider.to_owned()), ("class", outcome.class.as_str().to_owned())];
     metrics::counter!(metric::ATTEMPTS, &labels).increment(1);
     metrics::histogram!(metric::ATTEMPT_SECONDS, "provider" => provider.to_owned())
         .record(duration.as_secs_f64());
 }
 
-fn log(notification: &Notification, provider: &str, outcome: &Outcome, duration: Duration) {
+pub(crate) fn log(notification: &Notification, provider: &str, outcome: &Outcome, duration: Duration) {
     let fields = (notification.id, &notification.correlation.id, notification.attempts + 1);
     let class = outcome.class.as_str();
     let duration_ms = duration.as_millis();

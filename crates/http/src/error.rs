@@ -193,6 +193,12 @@ impl From<ServiceError> for Problem {
                 problems::NAME_TAKEN,
                 vec![Violation::new("#/name", "is the name of another template")],
             ),
+            ServiceError::TooManyEndpoints => {
+                Problem::new(problems::TOO_MANY_ENDPOINTS, "There are as many endpoints as there may be.")
+            }
+            ServiceError::EndpointDisabled => {
+                Problem::new(problems::ENDPOINT_DISABLED, "The endpoint is disabled.")
+            }
             ServiceError::InvalidCursor(fault) => {
                 Problem::foreign_cursor("cursor").because(fault.to_string())
             }
@@ -222,6 +228,8 @@ fn not_found(missing: Missing) -> &'static str {
         Missing::Batch => "There is no batch with this id.",
         Missing::Template => "There is no template with this id.",
         Missing::Event => "There is no event with this id.",
+        Missing::WebhookEndpoint => "There is no webhook endpoint with this id.",
+        Missing::WebhookDelivery => "There is no delivery to this endpoint with this id.",
     }
 }
 

@@ -26,7 +26,7 @@ use crate::dto::problem::ProblemBody;
 use crate::problems::Kind;
 use crate::routes::{
     BASE, campaigns, events, health, messages, metrics, notifications, prometheus, recipients, templates,
-    worker,
+    webhook_endpoints, worker,
 };
 use crate::{AppState, docs, problems, timeline};
 
@@ -40,6 +40,8 @@ pub(crate) mod tag {
     pub(crate) const MESSAGES: &str = "Messages";
     /// Recording what happened, reading and counting it.
     pub(crate) const EVENTS: &str = "Events";
+    /// Telling others of events.
+    pub(crate) const WEBHOOKS: &str = "Webhooks";
     /// Pausing and resuming.
     pub(crate) const WORKER: &str = "Worker";
     /// Health, numbers and documents.
@@ -88,6 +90,10 @@ problem_sets! {
     WrongStatus = [INVALID_TRANSITION];
     /// What storing a template may answer.
     NameTaken = [NAME_TAKEN];
+    /// What storing a webhook endpoint may answer.
+    TooManyEndpoints = [TOO_MANY_ENDPOINTS];
+    /// What sending to a webhook endpoint may answer.
+    DisabledEndpoint = [ENDPOINT_DISABLED];
     /// What rendering may answer.
     Unfit = [UNPROCESSABLE];
     /// What readiness may answer.
@@ -128,6 +134,7 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
         (name = tag::TEMPLATES, description = "Texts with variables."),
         (name = tag::MESSAGES, description = "What was sent, and what came of it."),
         (name = tag::EVENTS, description = "Record what happened, read it, and count it."),
+        (name = tag::WEBHOOKS, description = "Have events posted to endpoints of yours, signed and retried."),
         (name = tag::WORKER, description = "Pause and resume sending."),
         (name = tag::SERVICE, description = "Health, numbers and documents.")
     ),
@@ -180,6 +187,18 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(recipients::activity))
         .routes(routes!(campaigns::list))
         .routes(routes!(campaigns::summary))
+        .routes(routes!(webhook_endpoints::endpoint::create, webhook_endpoints::endpoint::list))
+        .routes(routes!(
+            webhook_endpoints::endpoint::get,
+            webhook_endpoints::endpoint::change,
+            webhook_endpoints::endpoint::delete
+        ))
+        .routes(routes!(webhook_endpoints::secret::get))
+        .routes(routes!(webhook_endpoints::secret::rotate))
+        .routes(routes!(webhook_endpoints::ping::ping))
+        .routes(routes!(webhook_endpoints::deliveries::list))
+        .routes(routes!(webhook_endpoints::deliveries::get))
+        .routes(routes!(webhook_endpoints::deliveries::retry))
         .routes(routes!(worker::get))
         .routes(routes!(worker::start))
         .routes(routes!(worker::stop))

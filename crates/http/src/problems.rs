@@ -70,6 +70,10 @@ problems! {
          occurred_at. Nothing was stored.";
     NAME_TAKEN = CONFLICT "name-taken" "Another template has this name"
         "Names of templates are unique. Choose another one, or change the template that has it.";
+    TOO_MANY_ENDPOINTS = CONFLICT "too-many-endpoints" "There are too many webhook endpoints"
+        "A tenant has at most 100 endpoints. Remove one that is not needed. Nothing was stored.";
+    ENDPOINT_DISABLED = CONFLICT "endpoint-disabled" "The webhook endpoint is disabled"
+        "Nothing is sent to it. Enable it first: PATCH with enabled true.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large"
         "Send less in one request. The limit is server.body_bytes_max in the configuration.";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The content type is not JSON"

@@ -10,7 +10,7 @@ use angaros_domain::outbound::OutboundPolicy;
 
 use crate::sandbox::Sandbox;
 use crate::smtp::Smtp;
-use crate::webhook::Webhook;
+use crate::webhook::{Endpoints, Webhook};
 use crate::{Provider, ProviderSettings, SettingsFault, install_crypto};
 
 /// Every configured provider, and for each channel those that serve it, in failover order.
@@ -19,6 +19,7 @@ pub struct Registry {
     /// The most sends a second, for those that have a limit.
     rates: BTreeMap<String, NonZeroU32>,
     routes: [Vec<Arc<dyn Provider>>; Channel::ALL.len()],
+    endpoints: Option<Endpoints>,
 }
 
 /// Why the configuration of providers and channels cannot be used. The text names the key and what to do.
@@ -89,7 +90,10 @@ impl Registry {
                 .map_err(|fault| RegistryError::Settings { provider: name.clone(), fault })?;
             providers.insert(name.clone(), provider);
         }
-        let mut registry = Registry { providers, rates: BTreeMap::new(), routes: Default::default() };
+        let endpoints = Endpoints::new(clock.clone(), policy)
+            .map_err(|fault| RegistryError::Settings { provider: "webhook-endpoints".into(), fault })?;
+        let (rates, routes_of) = (BTreeMap::new(), Default::default());
+        let mut registry = Registry { providers, rates, routes: routes_of, endpoints: Some(endpoints) };
         for (name, settings) in settings {
             registry.limit(name, settings.rate_per_second());
         }
@@ -100,10 +104,15 @@ impl Registry {
         Ok(registry)
     }
 
-    /// A registry of ready-made providers, for tests and for embedding. A channel that is not given has no provider.
+    /// A registry of ready-made providers, for tests and for embedding. A channel that is not given has no provider, and
+    /// nothing is delivered to webhook endpoints.
     pub fn of(routes: impl IntoIterator<Item = (Channel, Vec<Arc<dyn Provider>>)>) -> Registry {
-        let mut registry =
-            Registry { providers: BTreeMap::new(), rates: BTreeMap::new(), routes: Default::default() };
+        let mut registry = Registry {
+            providers: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            routes: Default::default(),
+            endpoints: None,
+        };
         for (channel, providers) in routes {
             for provider in &providers {
                 registry.providers.insert(provider.name().to_owned(), Arc::clone(provider));
@@ -155,6 +164,11 @@ impl Registry {
     /// The providers of a channel in failover order.
     pub fn route(&self, channel: Channel) -> &[Arc<dyn Provider>] {
         &self.routes[channel.index()]
+    }
+
+    /// What delivers to webhook endpoints.
+    pub fn endpoints(&self) -> Option<&Endpoints> {
+        self.endpoints.as_ref()
     }
 
     /// The provider of this name.

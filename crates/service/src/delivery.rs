@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use angaros_domain::lifecycle::Change;
+use angaros_domain::webhook_endpoint::Heard;
 use angaros_domain::{LeaseId, Notification, Timestamp, WorkerId, metric};
 use angaros_store::{
     ClaimParams, ClaimedLease, Position, Promotion, RescueParams, Settled, SettledItem, Settlement,
@@ -49,6 +50,7 @@ impl Service {
         let mut applied = Vec::with_capacity(finished.len());
         let mut due: Option<Timestamp> = None;
         for Finished { lease, slot, mut notification, change } in finished {
+            let heard = Heard::of(&change);
             let events = match notification.apply(change, now) {
                 Ok(events) => events,
                 Err(error) => {
@@ -66,9 +68,10 @@ impl Service {
             });
             let place = settlements[group].items.len();
             applied.push(Some((group, place, transition)));
-            settlements[group].items.push(SettledItem { slot, notification, events });
+            settlements[group].items.push(SettledItem { slot, notification, events, heard });
         }
         let stored = self.store.settle(settlements).await?;
+        self.coord.log_grew();
         metrics::counter!(metric::SETTLES).increment(1);
         let mut outcomes = Vec::with_capacity(applied.len());
         let mut transitions = Vec::with_capacity(applied.len());
@@ -121,6 +124,7 @@ impl Service {
         if promotion.moved > 0 {
             metrics::counter!(metric::PROMOTED).increment(promotion.moved as u64);
             self.coord.work_ready();
+            self.coord.log_grew();
             self.coord.publish(promotion.transitions.clone());
         }
         Ok(promotion)

@@ -22,6 +22,10 @@ pub enum Missing {
     Template,
     /// An event.
     Event,
+    /// A webhook endpoint.
+    WebhookEndpoint,
+    /// A delivery to a webhook endpoint.
+    WebhookDelivery,
 }
 
 /// Why a use case failed.
@@ -45,6 +49,12 @@ pub enum ServiceError {
     /// Another template has this name: 409.
     #[error("another template has this name")]
     NameTaken,
+    /// The tenant has as many webhook endpoints as it may have: 409.
+    #[error("there are too many webhook endpoints")]
+    TooManyEndpoints,
+    /// The webhook endpoint gets nothing at present: 409.
+    #[error("the webhook endpoint is disabled")]
+    EndpointDisabled,
     /// The cursor is not one of this list: 400.
     #[error(transparent)]
     InvalidCursor(#[from] InvalidCursor),

@@ -104,6 +104,7 @@ pub(crate) fn appender(
             let sizes: Vec<usize> = requests.iter().map(|events| events.len()).collect();
             let events = requests.into_iter().flat_map(Arc::unwrap_or_clone).collect();
             let report = store.append(events).await?;
+            coord.log_grew();
             announce(&*coord, report.transitions);
             let mut outcomes = report.outcomes.into_iter();
             Ok(sizes.into_iter().map(|size| outcomes.by_ref().take(size).collect()).collect())

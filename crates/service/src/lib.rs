@@ -12,6 +12,7 @@ mod delivery;
 mod enqueue;
 mod error;
 mod event_metrics;
+mod fan_out;
 mod ingest;
 mod keys;
 mod notify;
@@ -23,6 +24,7 @@ mod room;
 mod submitter;
 mod templates;
 mod trace;
+mod webhooks;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ use angaros_coord::Coord;
 use angaros_domain::request::Rules;
 use angaros_domain::{Channel, TenantId, correlation::Correlation};
 use angaros_store::{Store, Submission, Submitted};
+use tokio::sync::Notify;
 
 pub use accounts::AccountState;
 pub use angaros_store::{
@@ -45,12 +48,14 @@ pub use delivery::Finished;
 pub use enqueue::Queued;
 pub use error::{Missing, ServiceError};
 pub use event_metrics::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault};
+pub use fan_out::Followed;
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
 pub use templates::TemplateDraft;
 pub use trace::TraceEntry;
+pub use webhooks::{EndpointChange, EndpointDraft};
 
 use coalescer::Coalescer;
 use ingest::Appender;
@@ -92,6 +97,8 @@ pub struct Service {
     appender: Arc<Appender>,
     keys: KeyRing,
     accounts: Mutex<BTreeMap<String, AccountState>>,
+    /// An endpoint was made or changed: there may be somebody to follow the log for.
+    followed: Notify,
 }
 
 impl Service {
@@ -104,8 +111,8 @@ impl Service {
     ) -> Arc<Service> {
         let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
         let appender = ingest::appender(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        let (keys, accounts) = (KeyRing::default(), Mutex::default());
-        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys, accounts })
+        let (keys, accounts, followed) = (KeyRing::default(), Mutex::default(), Notify::new());
+        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys, accounts, followed })
     }
 
     /// The clock that everything here goes by.

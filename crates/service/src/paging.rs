@@ -1,7 +1,7 @@
 //! Pages: a list of items and the cursor that leads on.
 
 use angaros_domain::cursor::{self, InvalidCursor};
-use angaros_domain::{EventId, NotificationId, TemplateId, Timestamp};
+use angaros_domain::{EventId, NotificationId, TemplateId, Timestamp, WebhookEndpointId};
 use angaros_store::{PageRequest, Position};
 use uuid::Uuid;
 
@@ -74,7 +74,7 @@ macro_rules! id_keys {
     )*};
 }
 
-id_keys!(NotificationId, EventId, TemplateId);
+id_keys!(NotificationId, EventId, TemplateId, WebhookEndpointId);
 
 impl PageOf<'_> {
     /// What the store is asked for: one item more than the page holds, to know whether there is a next one.

@@ -14,6 +14,7 @@ impl Service {
         let outcome = self.store.cancel(vec![(tenant, id)], self.clock.now()).await?.pop();
         match outcome {
             Some(Cancelled::Done(notification, position)) => {
+                self.coord.log_grew();
                 self.coord.publish(vec![Transition::of(&notification, position)]);
                 Ok(*notification)
             }
@@ -60,6 +61,7 @@ impl Service {
         let redriven = self.store.redrive(params).await?;
         if !redriven.done.is_empty() {
             self.coord.work_ready();
+            self.coord.log_grew();
             self.coord.publish(redriven.done.iter().map(|(n, at)| Transition::of(n, *at)).collect());
         }
         Ok(redriven)

@@ -29,6 +29,7 @@ pub(crate) fn submitter(
             let news: Vec<Announcement> =
                 submissions.iter().map(|s| Announcement::of(s, coord.is_watched())).collect();
             let outcomes = store.submit(submissions).await?;
+            coord.log_grew();
             for (news, outcome) in news.into_iter().zip(&outcomes) {
                 if let Submitted::Stored(position) = outcome {
                     news.make(*position, &*coord);

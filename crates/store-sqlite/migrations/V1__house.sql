@@ -291,3 +291,29 @@ CREATE TABLE pauses (
     channel TEXT PRIMARY KEY,
     since   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Endpoints that are told of events. Secrets have to be readable: they sign. `event_types` is a JSON list.
+CREATE TABLE webhook_endpoints (
+    id                  BLOB PRIMARY KEY,
+    tenant              INTEGER NOT NULL,
+    url                 TEXT NOT NULL,
+    event_types         TEXT NOT NULL,
+    description         TEXT,
+    secret              TEXT NOT NULL,
+    former_secret       TEXT,
+    former_secret_until INTEGER,
+    disabled_reason     TEXT,
+    disabled_at         INTEGER,
+    failing_since       INTEGER,
+    follows_after       INTEGER NOT NULL,
+    updated_at          INTEGER NOT NULL,
+    CHECK ((former_secret IS NULL) = (former_secret_until IS NULL)),
+    CHECK ((disabled_reason IS NULL) = (disabled_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhook_endpoints_newest ON webhook_endpoints (tenant, id);
+
+-- How far a tenant's events have become deliveries. Deliveries are notifications of the tenant with the number negated.
+CREATE TABLE webhook_fan_outs (
+    tenant   INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT;

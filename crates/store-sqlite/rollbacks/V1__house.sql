@@ -1,3 +1,5 @@
+DROP TABLE webhook_fan_outs;
+DROP TABLE webhook_endpoints;
 DROP TABLE pauses;
 DROP TABLE api_keys;
 DROP TABLE templates;

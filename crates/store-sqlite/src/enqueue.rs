@@ -28,12 +28,7 @@ fn submit_one(connection: &Connection, log: &mut Log<'_>, submission: &Submissio
             None => {}
         }
     }
-    let mut position = Position::default();
-    for notification in &submission.notifications {
-        let slot = row::insert_notification(connection, notification)?;
-        wait(connection, slot, notification)?;
-        position = Position(log.append(&notification.created_event())?.place());
-    }
+    let position = store_all(connection, log, &submission.notifications)?;
     if let Some(batch) = &submission.batch {
         let mut insert =
             connection.prepare_cached("INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5, ?6)").stored()?;
@@ -52,6 +47,21 @@ fn submit_one(connection: &Connection, log: &mut Log<'_>, submission: &Submissio
         remember_key(connection, submission, idempotency)?;
     }
     Ok(Submitted::Stored(position))
+}
+
+/// Stores new notifications where they wait, with the events that tell of it; where those end.
+pub(crate) fn store_all(
+    connection: &Connection,
+    log: &mut Log<'_>,
+    notifications: &[Notification],
+) -> Result<Position> {
+    let mut position = Position::default();
+    for notification in notifications {
+        let slot = row::insert_notification(connection, notification)?;
+        wait(connection, slot, notification)?;
+        position = Position(log.append(&notification.created_event())?.place());
+    }
+    Ok(position)
 }
 
 /// Puts a notification where it waits: into its lane, or among the deferred if it is not due.

@@ -37,6 +37,7 @@ mod stats;
 mod tail;
 mod timeline;
 mod verbs;
+mod webhooks;
 mod writer;
 
 use std::path::{Path, PathBuf};

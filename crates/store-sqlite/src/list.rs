@@ -91,8 +91,14 @@ pub(crate) fn page(
     let mut passed_over = 0;
     loop {
         let wanted = page.limit + 1 - items.len();
-        let rows =
-            select(connection, tenant, index(filter), &conditions(tenant, filter, after), "DESC", wanted)?;
+        let rows = select(
+            connection,
+            tenant,
+            index(tenant, filter),
+            &conditions(tenant, filter, after),
+            "DESC",
+            wanted,
+        )?;
         let exhausted = rows.len() < wanted;
         for (slot, mut notification) in rows {
             after = Some(notification.id);
@@ -138,12 +144,16 @@ fn processing_page(
 }
 
 /// The index of the condition that leaves the least.
-fn index(filter: &NotificationFilter) -> &'static str {
+fn index(tenant: TenantId, filter: &NotificationFilter) -> &'static str {
+    let is_undelivered = filter.status.is_some_and(|status| status != Status::Delivered);
     if filter.batch_id.is_some() {
         "notifications_batch"
+    } else if tenant.is_deliveries() && is_undelivered {
+        // A webhook endpoint has any number of deliveries, nearly all of them delivered.
+        "notifications_status"
     } else if filter.recipient_id.is_some() {
         "notifications_recipient"
-    } else if filter.status.is_some_and(|status| status != Status::Delivered) {
+    } else if is_undelivered {
         "notifications_status"
     } else if filter.campaign_id.is_some() {
         "notifications_campaign"
@@ -208,8 +218,10 @@ mod tests {
             NotificationFilter { created_after: Some(Timestamp::MIN), ..Default::default() },
         ];
         for filter in filters {
-            let conditions = conditions(TenantId::DEFAULT, &filter, Some(NotificationId(id)));
-            let sql = format!("EXPLAIN QUERY PLAN {}", select_sql(index(&filter), &conditions, "DESC"));
+            let (tenant, after) = (TenantId::DEFAULT, Some(NotificationId(id)));
+            let conditions = conditions(tenant, &filter, after);
+            let sql =
+                format!("EXPLAIN QUERY PLAN {}", select_sql(index(tenant, &filter), &conditions, "DESC"));
             let values = vec![1i64; conditions.len() + 2];
             let mut statement = writer.prepare(&sql).unwrap();
             let plan: Vec<String> = statement

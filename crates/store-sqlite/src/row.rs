@@ -225,10 +225,12 @@ fn json_text(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn millis(at: Option<Timestamp>) -> Option<i64> {
+/// What an optional point in time is stored as.
+pub(crate) fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_millis)
 }
 
-fn unreadable(column: usize, error: impl Display) -> rusqlite::Error {
+/// The error of a column that holds what nothing of ours wrote.
+pub(crate) fn unreadable(column: usize, error: impl Display) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.to_string().into())
 }

@@ -5,22 +5,24 @@ use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
+use angaros_domain::webhook_endpoint::{Edit, WebhookEndpoint};
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp,
+    WebhookEndpointId, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
-    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, Submission, Submitted,
-    TemplateStored, TimelineFilter,
+    ClaimedLease, Counts, EventLog, EventMetrics, FanOut, FannedOut, FeedPage, Idempotent, MetricsQuery,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
 use crate::timeline::Subject;
 use crate::{
     SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, feed, keys, lease, list, metrics,
-    promote, read, redrive, settle, stats, timeline,
+    promote, read, redrive, settle, stats, timeline, webhooks,
 };
 
 #[async_trait]
@@ -251,5 +253,46 @@ impl Catalog for SqliteStore {
 
     async fn pauses(&self) -> Result<Pauses> {
         self.readers.run(|c| catalog::pauses(c)).await
+    }
+}
+
+#[async_trait]
+impl Webhooks for SqliteStore {
+    async fn webhook_endpoint_insert(&self, endpoint: WebhookEndpoint, endpoints_max: usize) -> Result<bool> {
+        self.writer.run(move |c| webhooks::insert(c, &endpoint, endpoints_max)).await
+    }
+
+    async fn webhook_endpoint_edit(
+        &self,
+        tenant: TenantId,
+        id: WebhookEndpointId,
+        edit: Edit,
+        now: Timestamp,
+    ) -> Result<Option<WebhookEndpoint>> {
+        self.writer.run(move |c| webhooks::edit(c, tenant, id, edit, now)).await
+    }
+
+    async fn webhook_endpoint_delete(&self, tenant: TenantId, id: WebhookEndpointId) -> Result<bool> {
+        self.writer.run(move |c| webhooks::delete(c, tenant, id)).await
+    }
+
+    async fn webhook_endpoint(
+        &self,
+        tenant: TenantId,
+        id: WebhookEndpointId,
+    ) -> Result<Option<WebhookEndpoint>> {
+        self.readers.run(move |c| webhooks::one(c, tenant, id)).await
+    }
+
+    async fn webhook_endpoints(&self, tenant: TenantId) -> Result<Vec<WebhookEndpoint>> {
+        self.readers.run(move |c| webhooks::all(c, tenant)).await
+    }
+
+    async fn fan_outs(&self) -> Result<Vec<(TenantId, Position)>> {
+        self.readers.run(|c| webhooks::fan_outs(c)).await
+    }
+
+    async fn fan_out(&self, steps: Vec<FanOut>) -> Result<Vec<FannedOut>> {
+        self.writer.run_patiently(move |c| webhooks::fan_out(c, &steps)).await
     }
 }

@@ -15,9 +15,10 @@ use angaros_domain::ingest::EventDraft;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::notification::Content;
 use angaros_domain::template::{Source, Template};
+use angaros_domain::webhook_endpoint::{EventFilter, Payload, SigningSecret, WebhookEndpoint};
 use angaros_domain::{
     BatchId, Channel, EventId, FailureReason, Lane, LeaseId, Notification, NotificationId, Priority, Status,
-    TemplateId, TenantId, Timestamp, WorkerId,
+    TemplateId, TenantId, Timestamp, WebhookEndpointId, WorkerId,
 };
 use angaros_store::{Reported, Submission};
 use serde_json::{Map, Value, json};
@@ -270,6 +271,30 @@ pub fn template(name: &str, at: Timestamp) -> Template {
         created_at: at,
         updated_at: at,
     }
+}
+
+/// A webhook endpoint that wants everything, made at `at`.
+pub fn endpoint(tenant: TenantId, at: Timestamp) -> WebhookEndpoint {
+    WebhookEndpoint {
+        id: WebhookEndpointId(uuid(at)),
+        tenant,
+        url: "https://example.org/hook".into(),
+        event_types: vec![EventFilter::all()],
+        description: None,
+        secret: SigningSecret::new([7; 32]),
+        former_secret: None,
+        disabled: None,
+        failing_since: None,
+        follows_after: 0,
+        updated_at: at,
+    }
+}
+
+/// A delivery to an endpoint, queued at `at`.
+pub fn delivery_to(endpoint: &WebhookEndpoint, at: Timestamp) -> Notification {
+    let id = notification_id(at);
+    let correlation = Correlation { id: correlation_id("hook-1"), trace_parent: None };
+    endpoint.delivery(id, Payload::ping(endpoint.id, id), correlation, 5)
 }
 
 /// A delivery that a provider reports, with every field set.

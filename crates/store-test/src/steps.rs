@@ -4,6 +4,7 @@
 
 use angaros_domain::event::Event;
 use angaros_domain::lifecycle::Change;
+use angaros_domain::webhook_endpoint::Heard;
 use angaros_domain::{EventId, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
     Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, NotificationFilter, PageRequest, Position,
@@ -79,8 +80,9 @@ pub fn ids(lease: &ClaimedLease) -> Vec<NotificationId> {
 /// The result of a claim after a change.
 pub fn item(claim: &Claim, change: Change, now: Timestamp) -> SettledItem {
     let mut notification = claim.notification.clone();
+    let heard = Heard::of(&change);
     let events = notification.apply(change, now).expect("a claimed notification takes every result");
-    SettledItem { slot: claim.slot, notification, events }
+    SettledItem { slot: claim.slot, notification, events, heard }
 }
 
 /// Settles items under a lease; the outcome of each.

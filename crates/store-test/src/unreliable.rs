@@ -8,15 +8,17 @@ use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
+use angaros_domain::webhook_endpoint::{Edit, WebhookEndpoint};
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp,
+    WebhookEndpointId, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
-    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
-    Submitted, TemplateStored, TimelineFilter,
+    ClaimedLease, Counts, EventLog, EventMetrics, FanOut, FannedOut, FeedPage, Idempotent, MetricsQuery,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    StoreError, Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
@@ -143,4 +145,14 @@ hand_on! { Catalog {
     fn keys() -> Vec<ApiKey>;
     fn pauses_set(channels: &[Channel], paused: bool, now: Timestamp) -> Pauses;
     fn pauses() -> Pauses;
+} }
+
+hand_on! { Webhooks {
+    fn webhook_endpoint_insert(endpoint: WebhookEndpoint, endpoints_max: usize) -> bool;
+    fn webhook_endpoint_edit(tenant: TenantId, id: WebhookEndpointId, edit: Edit, now: Timestamp) -> Option<WebhookEndpoint>;
+    fn webhook_endpoint_delete(tenant: TenantId, id: WebhookEndpointId) -> bool;
+    fn webhook_endpoint(tenant: TenantId, id: WebhookEndpointId) -> Option<WebhookEndpoint>;
+    fn webhook_endpoints(tenant: TenantId) -> Vec<WebhookEndpoint>;
+    fn fan_outs() -> Vec<(TenantId, Position)>;
+    fn fan_out(steps: Vec<FanOut>) -> Vec<FannedOut>;
 } }

@@ -5,7 +5,8 @@
 //! that it returns in the same transaction. Every `Ok` is durable.
 //!
 //! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`EventLog`] records what happened,
-//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
+//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches,
+//! [`Webhooks`] tells endpoints of events. `store-test` holds the suite that every implementation passes.
 
 mod allowance;
 mod catalog;
@@ -14,6 +15,7 @@ mod error;
 mod log;
 mod queue;
 mod reader;
+mod webhooks;
 
 pub use allowance::{Allowance, ChannelSet};
 pub use catalog::{Catalog, Pauses, TemplateStored};
@@ -32,11 +34,12 @@ pub use reader::{
     Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage,
     Stats, TimelineFilter,
 };
+pub use webhooks::{FanOut, FannedOut, Webhooks};
 
 /// Everything that the service asks of a storage engine.
-pub trait Store: Queue + EventLog + Counts + Reader + Catalog {}
+pub trait Store: Queue + EventLog + Counts + Reader + Catalog + Webhooks {}
 
-impl<T: Queue + EventLog + Counts + Reader + Catalog> Store for T {}
+impl<T: Queue + EventLog + Counts + Reader + Catalog + Webhooks> Store for T {}
 
 /// The answer of every verb.
 pub type Result<T> = std::result::Result<T, StoreError>;

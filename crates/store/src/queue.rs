@@ -4,6 +4,7 @@ use angaros_domain::batch::Batch;
 use angaros_domain::event::Event;
 use angaros_domain::idempotency::Idempotency;
 use angaros_domain::lane::Lane;
+use angaros_domain::webhook_endpoint::Heard;
 use angaros_domain::{
     BatchId, Channel, FailureReason, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp,
     WorkerId,
@@ -114,6 +115,8 @@ pub struct SettledItem {
     pub notification: Notification,
     /// What `apply` returned.
     pub events: Vec<Event>,
+    /// What it tells about the webhook endpoint that it was a delivery to.
+    pub heard: Option<Heard>,
 }
 
 /// What became of one [`SettledItem`].
@@ -282,7 +285,8 @@ pub trait Queue: Send + Sync + 'static {
     /// `None` if nothing was ready.
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>>;
 
-    /// Stores results, each fenced by its lease. Outcomes are per settlement and item, in order.
+    /// Stores results, each fenced by its lease, and what they tell about webhook endpoints. Outcomes are per settlement
+    /// and item, in order.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>>;
 
     /// Lets every lease of a worker live until `until`; answers how many there are.

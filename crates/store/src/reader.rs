@@ -119,7 +119,7 @@ pub struct Stats {
     pub deferred: u64,
     /// Claimed ones.
     pub in_flight: u64,
-    /// How many were created in the last minute.
+    /// How many were created in the last minute; of all tenants together, without deliveries to webhook endpoints.
     pub created_last_minute: u64,
     /// How often statuses were entered lately; those that nothing entered are left out.
     pub activity: Vec<Activity>,

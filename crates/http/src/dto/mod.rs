@@ -18,4 +18,6 @@ pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod template;
 pub(crate) mod trace;
+pub(crate) mod webhook_delivery;
+pub(crate) mod webhook_endpoint;
 pub(crate) mod worker;

@@ -19,3 +19,16 @@ impl<T: FromStr> FromRequestParts<AppState> for Id<T> {
         text.ok().and_then(|Path(text)| text.parse().ok()).map(Id).ok_or_else(Problem::not_found)
     }
 }
+
+/// The two variable segments of a path, in order.
+pub(crate) struct Ids<A, B>(pub(crate) A, pub(crate) B);
+
+impl<A: FromStr, B: FromStr> FromRequestParts<AppState> for Ids<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Ids<A, B>, Problem> {
+        let texts = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let ids = texts.ok().and_then(|Path((a, b))| Some(Ids(a.parse().ok()?, b.parse().ok()?)));
+        ids.ok_or_else(Problem::not_found)
+    }
+}

@@ -44,6 +44,17 @@ fn guarded() -> Vec<(Method, String, &'static [Scope])> {
         (Method::GET, format!("{base}/events/metrics"), READ),
         (Method::GET, format!("{base}/campaigns"), READ),
         (Method::GET, format!("{base}/campaigns/{ID}/summary"), READ),
+        (Method::POST, format!("{base}/webhook-endpoints"), ADMIN),
+        (Method::GET, format!("{base}/webhook-endpoints"), READ),
+        (Method::GET, format!("{base}/webhook-endpoints/{ID}"), READ),
+        (Method::PATCH, format!("{base}/webhook-endpoints/{ID}"), ADMIN),
+        (Method::DELETE, format!("{base}/webhook-endpoints/{ID}"), ADMIN),
+        (Method::GET, format!("{base}/webhook-endpoints/{ID}/secret"), ADMIN),
+        (Method::POST, format!("{base}/webhook-endpoints/{ID}/rotate-secret"), ADMIN),
+        (Method::POST, format!("{base}/webhook-endpoints/{ID}/ping"), ADMIN),
+        (Method::GET, format!("{base}/webhook-endpoints/{ID}/deliveries"), READ),
+        (Method::GET, format!("{base}/webhook-endpoints/{ID}/deliveries/{ID}"), READ),
+        (Method::POST, format!("{base}/webhook-endpoints/{ID}/deliveries/{ID}/retry"), ADMIN),
         (Method::GET, format!("{base}/worker"), READ),
         (Method::POST, format!("{base}/worker/start"), ADMIN),
         (Method::POST, format!("{base}/worker/stop"), ADMIN),
@@ -98,7 +109,7 @@ async fn the_list_of_guarded_operations_is_the_documents() {
             // An empty requirement says that no key is needed.
             if operation["security"].is_null() {
                 documented += 1;
-                let names = ["{id}", "{message_id}", "{recipient_id}", "{campaign_id}"];
+                let names = ["{id}", "{delivery_id}", "{message_id}", "{recipient_id}", "{campaign_id}"];
                 let concrete = names.iter().fold(path.clone(), |path, name| path.replace(name, ID));
                 let matches = |p: &str| p == concrete;
                 let known =

@@ -36,4 +36,5 @@ mod server;
 mod sqlite;
 mod telemetry;
 mod templates;
+mod webhook_endpoints;
 mod worker;

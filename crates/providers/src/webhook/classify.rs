@@ -34,6 +34,7 @@ pub(super) fn answer(answer: &Answer<'_>) -> Outcome {
     Outcome::new(class, &detail(status, answer.body))
         .with_message_id(message_id)
         .with_retry_after(retry_after)
+        .with_gone(status == StatusCode::GONE)
 }
 
 fn class(status: StatusCode, says_when: bool) -> Class {

@@ -6,6 +6,7 @@
 
 mod body;
 mod classify;
+mod endpoint;
 mod guard;
 mod retry_after;
 mod send;
@@ -27,6 +28,8 @@ use crate::settings::{ROOTS_MISSING, SettingsFault, WebhookSettings, machine_has
 use crate::{Capabilities, Outgoing, Provider};
 use guard::{Guard, System};
 use signature::Signer;
+
+pub use endpoint::Endpoints;
 
 /// Less than the minute or so after which common servers and load balancers close an idle connection, so that a
 /// request rarely meets a connection that is being closed.

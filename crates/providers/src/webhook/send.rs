@@ -5,8 +5,10 @@ use angaros_domain::attempt::{Class, Outcome};
 use reqwest::header::{CONTENT_TYPE, HeaderName};
 use reqwest::{Request, Response};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::classify::{self, Answer};
+use super::signature::Signer;
 use super::{Destination, Webhook, body, retry_after};
 
 /// How much of an answer is read. A receiver that says more has said enough.
@@ -21,10 +23,18 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 
 impl Webhook {
     pub(super) async fn post(&self, notification: &Notification) -> Outcome {
-        let request = match self.request(notification) {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
-        };
+        let request = self.destination(&notification.recipient).and_then(|url| {
+            let body = body::write(notification).map_err(|e| unsendable(&e))?;
+            self.request(url, notification, body, self.signer.as_ref())
+        });
+        match request {
+            Ok(request) => self.execute(request).await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Makes one attempt.
+    pub(super) async fn execute(&self, request: Request) -> Outcome {
         let deadline = Instant::now() + self.timeout;
         let mut response = match timeout_at(deadline, self.client.execute(request)).await {
             Ok(Ok(response)) => response,
@@ -40,18 +50,24 @@ impl Webhook {
         })
     }
 
-    /// The request of one attempt, or why there can be none.
-    fn request(&self, notification: &Notification) -> Result<Request, Outcome> {
-        let url = match &self.destination {
-            Destination::Fixed(url) => url.clone(),
+    /// Where a request goes that is meant for `recipient`, or why it must not.
+    pub(super) fn destination(&self, recipient: &str) -> Result<Url, Outcome> {
+        match &self.destination {
+            Destination::Fixed(url) => Ok(url.clone()),
             Destination::Recipient(policy) => policy
-                .check_url(&notification.recipient)
-                .map_err(|fault| Outcome::new(Class::Permanent, &format!("the recipient {fault}")))?,
-        };
-        let unsendable = |e: &dyn std::fmt::Display| {
-            Outcome::new(Class::Permanent, &format!("cannot be written as a request: {e}"))
-        };
-        let body = body::write(notification).map_err(|e| unsendable(&e))?;
+                .check_url(recipient)
+                .map_err(|fault| Outcome::new(Class::Permanent, &format!("the recipient {fault}"))),
+        }
+    }
+
+    /// The request of one attempt, or why there can be none.
+    pub(super) fn request(
+        &self,
+        url: Url,
+        notification: &Notification,
+        body: Vec<u8>,
+        signer: Option<&Signer>,
+    ) -> Result<Request, Outcome> {
         let id = notification.id.to_string();
         let mut request = self
             .client
@@ -62,7 +78,7 @@ impl Webhook {
         if let Some(parent) = &notification.correlation.trace_parent {
             request = request.header(TRACE_PARENT, parent.as_str());
         }
-        if let Some(signer) = &self.signer {
+        if let Some(signer) = signer {
             let seconds = self.clock.now().as_seconds();
             request = request
                 .header(WEBHOOK_SIGNATURE, signer.sign(&id, seconds, &body))
@@ -71,6 +87,10 @@ impl Webhook {
         }
         request.body(body).build().map_err(|e| unsendable(&e.without_url()))
     }
+}
+
+fn unsendable(error: &dyn std::fmt::Display) -> Outcome {
+    Outcome::new(Class::Permanent, &format!("cannot be written as a request: {error}"))
 }
 
 /// Reads an answer's body up to its end, to [`ANSWER_BYTES_MAX`], or until it breaks off: then the flag is false.

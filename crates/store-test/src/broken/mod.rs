@@ -5,6 +5,7 @@ mod counts;
 mod log;
 mod queue;
 mod reader;
+mod webhooks;
 
 use std::panic::AssertUnwindSafe;
 
@@ -67,6 +68,14 @@ enum Fault {
     KeysAreRevokedAgain,
     PausesBeginAgain,
     EveryKeyHasItsTenant,
+    SettleHearsStaleResults,
+    SettleHearsNothing,
+    EndpointsKnowNoLimit,
+    EndpointsFollowFromTheBeginning,
+    EndpointsAreReadForAnyTenant,
+    EnablingGoesOnWhereItStopped,
+    FanOutsFollowDisabledEndpoints,
+    FanOutIgnoresTheFence,
 }
 
 /// Which check must notice which fault.
@@ -120,6 +129,17 @@ const NOTICED: &[(Fault, &str)] = &[
     (Fault::KeysAreRevokedAgain, "catalog::a_key_is_revoked_once"),
     (Fault::PausesBeginAgain, "catalog::a_pause_keeps_its_beginning"),
     (Fault::EveryKeyHasItsTenant, "catalog::a_tenant_is_found_by_its_name"),
+    (Fault::SettleHearsStaleResults, "webhooks::a_stale_result_says_nothing"),
+    (Fault::SettleHearsNothing, "webhooks::one_that_is_gone_is_disabled_with_the_result"),
+    (Fault::EndpointsKnowNoLimit, "webhooks::a_tenant_has_only_so_many"),
+    (Fault::EndpointsFollowFromTheBeginning, "webhooks::another_one_begins_at_the_end_of_the_log"),
+    (Fault::EndpointsAreReadForAnyTenant, "webhooks::tenants_have_their_own"),
+    (
+        Fault::EnablingGoesOnWhereItStopped,
+        "webhooks::one_that_is_enabled_again_goes_on_from_the_end_of_the_log",
+    ),
+    (Fault::FanOutsFollowDisabledEndpoints, "webhooks::only_enabled_ones_are_followed"),
+    (Fault::FanOutIgnoresTheFence, "webhooks::a_step_is_taken_once"),
 ];
 
 /// The model with a fault.

@@ -64,18 +64,22 @@ impl Queue for Broken {
         let mut outcomes = Vec::new();
         for Settlement { lease, items } in settlements {
             let mut settled = Vec::new();
-            for item in items {
+            for mut item in items {
+                if self.has(Fault::SettleHearsNothing) {
+                    item.heard = None;
+                }
                 let slot = usize::try_from(item.slot).unwrap();
                 let token = match self.inner.state().rows[slot].place {
                     Place::Leased(holder) if self.has(Fault::SettleIgnoresTheFence) => holder,
                     _ => lease,
                 };
-                let events = item.events.clone();
+                let (events, said) = (item.events.clone(), item.clone());
                 let one = vec![Settlement { lease: token, items: vec![item] }];
                 let outcome = self.inner.settle(one).await?[0][0].clone();
                 let mut state = self.inner.state();
                 match (self.fault, &outcome) {
                     (Fault::SettleLogsStaleResults, Settled::Stale) => drop(state.append(events)),
+                    (Fault::SettleHearsStaleResults, Settled::Stale) => state.hear(&said),
                     (Fault::SettleRetriesAtOnce, Settled::Applied(_)) => {
                         if let Place::Deferred(_) = state.rows[slot].place {
                             state.rows[slot].place = Place::Lane;

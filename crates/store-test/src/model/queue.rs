@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{Lane, LeaseId, NotificationId, Status, TenantId, Timestamp, WorkerId};
+use angaros_domain::{Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId};
 use angaros_store::{
     Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Promotion, Queue, RedriveFilter, RedriveParams,
     Redriven, RescueParams, Result, Settled, SettledItem, Settlement, Submission, Submitted, Transition,
@@ -146,14 +146,19 @@ impl State {
         if let Some(batch) = submission.batch {
             self.batches.insert((batch.tenant, batch.id), batch);
         }
-        for notification in submission.notifications {
+        self.store_all(submission.notifications);
+        Submitted::Stored(self.log_end())
+    }
+
+    /// Stores new notifications where they wait.
+    pub(super) fn store_all(&mut self, notifications: Vec<Notification>) {
+        for notification in notifications {
             self.append(vec![notification.created_event()]);
             let place = notification.due_at().map_or(Place::Lane, Place::Deferred);
             let before = self.slots.insert(notification.id, self.rows.len());
             assert_eq!(before, None, "ids are unique");
             self.rows.push(Row { notification, place });
         }
-        Submitted::Stored(self.log_end())
     }
 
     /// Which slots a lane gives out next, besides those that are `taken`: one of every tenant in turn, of each tenant
@@ -200,8 +205,9 @@ impl State {
         match usize::try_from(item.slot) {
             Ok(slot) if self.holds(lease, slot) => {
                 let place = item.notification.due_at().map_or(Place::Rest, Place::Deferred);
-                self.rows[slot] = Row { notification: item.notification, place };
-                let position = self.append(item.events);
+                self.rows[slot] = Row { notification: item.notification.clone(), place };
+                let position = self.append(item.events.clone());
+                self.hear(&item);
                 match self.catch_up(slot) {
                     None => Settled::Applied(position),
                     Some(position) => {

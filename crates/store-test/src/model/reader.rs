@@ -99,7 +99,8 @@ impl Reader for MemoryStore {
         let minute_ago = now.plus_seconds(-60);
         for row in state.rows.iter().filter(|row| tenant.is_none_or(|t| row.notification.tenant == t)) {
             let created = row.notification.created_at;
-            stats.created_last_minute += u64::from(created > minute_ago);
+            let is_delivery = tenant.is_none() && row.notification.tenant.is_deliveries();
+            stats.created_last_minute += u64::from(created > minute_ago && !is_delivery);
             match row.place {
                 Place::Lane => {
                     *depths.entry(row.notification.lane()).or_default() += 1;

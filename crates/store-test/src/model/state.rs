@@ -9,8 +9,10 @@ use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::template::Template;
+use angaros_domain::webhook_endpoint::WebhookEndpoint;
 use angaros_domain::{
-    BatchId, LeaseId, Notification, NotificationId, Status, TemplateId, TenantId, Timestamp, WorkerId,
+    BatchId, LeaseId, Notification, NotificationId, Status, TemplateId, TenantId, Timestamp,
+    WebhookEndpointId, WorkerId,
 };
 use angaros_store::{Idempotent, Pauses, Position, Result};
 
@@ -72,6 +74,9 @@ pub(crate) struct State {
     pub(crate) tenants: Vec<String>,
     pub(crate) api_keys: Vec<ApiKey>,
     pub(crate) pauses: Pauses,
+    pub(crate) endpoints: BTreeMap<(TenantId, WebhookEndpointId), WebhookEndpoint>,
+    /// How far each tenant's fan-out is.
+    pub(crate) fan_outs: BTreeMap<TenantId, Position>,
 }
 
 impl Default for State {
@@ -89,6 +94,8 @@ impl Default for State {
             tenants: vec![TenantId::DEFAULT_NAME.to_owned()],
             api_keys: Vec::new(),
             pauses: Pauses::default(),
+            endpoints: BTreeMap::new(),
+            fan_outs: BTreeMap::new(),
         }
     }
 }

@@ -200,7 +200,7 @@ impl<S: Store> Pair<S> {
         for ((mut notification, slot, model_slot), verdict) in claimed.into_iter().zip(verdicts) {
             let Some(change) = self.change(verdict, claimed_at) else { continue };
             let events = notification.apply(change, self.now).unwrap();
-            let item = SettledItem { slot, notification, events };
+            let item = SettledItem { slot, notification, events, heard: None };
             model_items.push(SettledItem { slot: model_slot, ..item.clone() });
             items.push(item);
         }

@@ -18,6 +18,7 @@ mod stats;
 mod submit;
 mod tenants;
 mod timeline;
+mod webhooks;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ const TOPICS: &[&[Check]] = &[
     stats::CHECKS,
     catalog::CHECKS,
     tenants::CHECKS,
+    webhooks::CHECKS,
     race::CHECKS,
 ];
 

@@ -5,15 +5,17 @@ use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
+use angaros_domain::webhook_endpoint::{Edit, WebhookEndpoint};
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp,
+    WebhookEndpointId, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
-    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
-    Submitted, TemplateStored, TimelineFilter,
+    ClaimedLease, Counts, EventLog, EventMetrics, FanOut, FannedOut, FeedPage, Idempotent, MetricsQuery,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    StoreError, Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
@@ -201,6 +203,37 @@ impl Catalog for Broken {
         self.fail().await
     }
     async fn pauses(&self) -> Result<Pauses> {
+        self.fail().await
+    }
+}
+
+#[async_trait]
+impl Webhooks for Broken {
+    async fn webhook_endpoint_insert(&self, _: WebhookEndpoint, _: usize) -> Result<bool> {
+        self.fail().await
+    }
+    async fn webhook_endpoint_edit(
+        &self,
+        _: TenantId,
+        _: WebhookEndpointId,
+        _: Edit,
+        _: Timestamp,
+    ) -> Result<Option<WebhookEndpoint>> {
+        self.fail().await
+    }
+    async fn webhook_endpoint_delete(&self, _: TenantId, _: WebhookEndpointId) -> Result<bool> {
+        self.fail().await
+    }
+    async fn webhook_endpoint(&self, _: TenantId, _: WebhookEndpointId) -> Result<Option<WebhookEndpoint>> {
+        self.fail().await
+    }
+    async fn webhook_endpoints(&self, _: TenantId) -> Result<Vec<WebhookEndpoint>> {
+        self.fail().await
+    }
+    async fn fan_outs(&self) -> Result<Vec<(TenantId, Position)>> {
+        self.fail().await
+    }
+    async fn fan_out(&self, _: Vec<FanOut>) -> Result<Vec<FannedOut>> {
         self.fail().await
     }
 }

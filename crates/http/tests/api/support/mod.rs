@@ -147,6 +147,12 @@ impl App {
         self.post("/api/v1/templates", &template).await.is(201).text("/id")
     }
 
+    /// Stores a webhook endpoint that is right; its id.
+    pub(crate) async fn endpoint(&self) -> String {
+        let endpoint = json!({"url": "https://shop.example.org/in"});
+        self.post("/api/v1/webhook-endpoints", &endpoint).await.is(201).text("/id")
+    }
+
     /// Lets everything that is ready be tried, with one result for all of it.
     pub(crate) async fn settle(&self, change: impl Fn(Timestamp) -> Change) -> Vec<Notification> {
         let now = self.clock.now();
