@@ -10,8 +10,8 @@ use angaros_domain::Channel;
 use angaros_service::ChannelSet;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// One place in so many is kept for each channel.
-const KEPT_SHARE: usize = 16;
+/// One place in so many is kept for each channel: enough to go on with, and little enough to miss.
+const KEPT_SHARE: usize = 32;
 
 /// The places of this process.
 pub(crate) struct Places {
@@ -122,16 +122,16 @@ mod tests {
     #[tokio::test]
     async fn a_channel_never_gets_what_is_kept_for_the_others() {
         let places = Places::new(160);
-        assert_eq!(places.open_to(set(&[Channel::Sms])), 130);
-        let mut held = places.hold(130).await;
+        assert_eq!(places.open_to(set(&[Channel::Sms])), 145);
+        let mut held = places.hold(145).await;
         let mut of_sms: Vec<Place> =
-            (0..130).map(|_| places.take(&mut held, Channel::Sms).unwrap()).collect();
-        assert_eq!((places.taken(), places.open_to(set(&[Channel::Sms]))), (130, 0));
-        assert_eq!(places.open_to(set(&[Channel::Push])), 10);
-        assert_eq!(places.open_to(set(&Channel::ALL)), 30);
+            (0..145).map(|_| places.take(&mut held, Channel::Sms).unwrap()).collect();
+        assert_eq!((places.taken(), places.open_to(set(&[Channel::Sms]))), (145, 0));
+        assert_eq!(places.open_to(set(&[Channel::Push])), 5);
+        assert_eq!(places.open_to(set(&Channel::ALL)), 15);
         places.give_back(of_sms.split_off(100));
         places.given_back().await;
-        assert_eq!(places.open_to(set(&[Channel::Sms])), 30);
+        assert_eq!(places.open_to(set(&[Channel::Sms])), 45);
         assert_eq!(places.hold_free(1_000).map(|held| held.num_permits()), Some(60));
     }
 

@@ -44,6 +44,46 @@ async fn no_more_is_in_flight_than_allowed() {
     engine.shutdown().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_hangs_leaves_places_to_the_others() {
+    let world = World::new(vec![Script::Hang; 60]);
+    let engine = world.engine_with(|settings| settings.concurrency = 32).await;
+    send_many(&world, 60).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(world.provider.in_flight_max(), 32 - 3, "one is kept for each other channel");
+    let push = world.send(|draft| draft.channel = Channel::Push).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(world.sends_of(push).len(), 1, "it did not wait for the others' time-out");
+    drop(engine);
+}
+
+/// One-time codes during a flash sale: thousands of low ones wait, and high ones hardly.
+#[tokio::test(start_paused = true)]
+async fn the_urgent_waits_less_than_a_second_and_the_rest_still_moves() {
+    let world = World::new(vec![]);
+    for _ in 0..3_000 {
+        world.send(|draft| draft.priority = Priority::Low).await;
+    }
+    let engine = world.engine_with(|settings| settings.channels[0].rate_per_second = 100).await;
+    let (start, mut urgent) = (world.clock.now(), Vec::new());
+    for _ in 0..400 {
+        // Half of what the channel can send.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        urgent.push((world.clock.now(), world.send(|draft| draft.priority = Priority::High).await));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for (at, id) in &urgent {
+        let waited = world.sends_of(*id)[0].millis_since(*at);
+        assert!(waited < 1_000, "{waited} ms");
+    }
+    let seconds = world.clock.now().millis_since(start) / 1000;
+    let low = world.provider.seen().len() - urgent.len();
+    assert!(low as i64 >= 45 * seconds, "{low} low ones in {seconds} s: what is left over is theirs");
+    let all = world.provider.seen().len() as i64;
+    assert!((98 * seconds..=101 * seconds + 10).contains(&all), "{all} in {seconds} s");
+    engine.shutdown().await;
+}
+
 /// However small the capacity: nothing starves, on any channel, at any priority.
 #[tokio::test(start_paused = true)]
 async fn every_lane_is_served_whatever_the_capacity() {
