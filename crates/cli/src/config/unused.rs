@@ -4,7 +4,6 @@ use angaros_domain::Channel;
 
 use super::Config;
 use super::delivery::BreakerConfig;
-use super::security::LimitsConfig;
 
 /// One line for each setting that was changed in vain.
 pub(super) fn warn(config: &Config, warnings: &mut Vec<String>) {
@@ -13,13 +12,6 @@ pub(super) fn warn(config: &Config, warnings: &mut Vec<String>) {
             warnings.push(format!("{key} is set, but this version {why}: it has no effect"));
         }
     };
-    let (limits, fresh) = (&config.limits, LimitsConfig::default());
-    let limitless = "does not limit requests";
-    unused("limits.inbound_per_minute", limits.inbound_per_minute != fresh.inbound_per_minute, limitless);
-    unused("limits.metrics_per_minute", limits.metrics_per_minute != fresh.metrics_per_minute, limitless);
-    let proxies = &config.server.trusted_proxies;
-    unused("server.trusted_proxies", !proxies.is_empty(), "does not look at X-Forwarded-For");
-
     let (breaker, fresh) = (&config.delivery.breaker, BreakerConfig::default());
     let unbroken = "has no circuit breakers";
     unused("delivery.breaker.failures", breaker.failures != fresh.failures, unbroken);

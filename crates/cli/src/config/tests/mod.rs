@@ -77,9 +77,6 @@ fn channels_retry_as_the_general_rule_says_unless_they_say_otherwise() {
 #[test]
 fn a_setting_without_effect_is_said_once() {
     for (key, value) in [
-        ("limits.inbound_per_minute", "60"),
-        ("limits.metrics_per_minute", "0"),
-        ("server.trusted_proxies", "10.0.0.0/8"),
         ("delivery.breaker.failures", "9"),
         ("delivery.breaker.window_seconds", "9"),
         ("delivery.breaker.open_seconds", "9"),
