@@ -33,9 +33,9 @@ use angaros_domain::{Channel, TenantId, correlation::Correlation};
 use angaros_store::{Store, Submission, Submitted};
 
 pub use angaros_store::{
-    Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, LaneDepth,
-    NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, SeriesFilter, Settled,
-    Stats, StoreError, Tally, TimelineFilter, Transition,
+    Activity, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease, Expiry,
+    LaneDepth, NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, SeriesFilter,
+    Settled, Stats, StoreError, Tally, TimelineFilter, Transition,
 };
 pub use campaigns::Campaign;
 pub use delivery::Finished;

@@ -291,3 +291,7 @@ CREATE TABLE pauses (
     channel TEXT PRIMARY KEY,
     since   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What waits and has an end, in the order of the ends. What is claimed is still in it, too: `processing` is not stored.
+CREATE INDEX notifications_expiry ON notifications (expires_at)
+    WHERE expires_at IS NOT NULL AND status IN ('pending', 'queued', 'retrying');

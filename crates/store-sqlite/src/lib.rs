@@ -15,6 +15,7 @@ mod connection;
 mod counts;
 mod enqueue;
 mod error;
+mod expire;
 mod feed;
 mod fold;
 mod keys;
@@ -37,6 +38,8 @@ mod stats;
 mod tail;
 mod timeline;
 mod verbs;
+#[cfg(test)]
+mod work;
 mod writer;
 
 use std::path::{Path, PathBuf};

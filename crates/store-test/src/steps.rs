@@ -6,8 +6,9 @@ use angaros_domain::event::Event;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{EventId, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
-    Cancelled, Claim, ClaimParams, ClaimedLease, NotificationFilter, PageRequest, Position, Promotion,
-    RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted, TimelineFilter,
+    Cancelled, Claim, ClaimParams, ClaimedLease, Expiry, NotificationFilter, PageRequest, Position,
+    Promotion, RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted,
+    TimelineFilter,
 };
 
 use crate::fixture::{api_key, batch, lanes, lease_id, submission, worker};
@@ -144,6 +145,11 @@ pub fn rescue_params(ended_before: Timestamp, until: Timestamp) -> RescueParams 
 /// Promotes everything that is due.
 pub async fn promote(store: &dyn Store, now: Timestamp) -> Promotion {
     store.promote(now, 1_000).await.unwrap()
+}
+
+/// Gives up everything that waits beyond its end.
+pub async fn expire(store: &dyn Store, now: Timestamp) -> Expiry {
+    store.expire(now, 1_000).await.unwrap()
 }
 
 /// Cancels one notification of the default tenant.

@@ -22,7 +22,7 @@ pub use counts::{
 pub use error::StoreError;
 pub use log::{AppendReport, Appended, EventLog, FeedPage, Reported};
 pub use queue::{
-    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue,
+    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Expiry, Idempotent, Position, Promotion, Queue,
     RedriveFilter, RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission,
     Submitted, Transition,
 };

@@ -41,10 +41,13 @@ async fn each_key_has_its_own_limit_and_hears_what_is_left() {
     let app = limited(3, 0);
     let (one, other) = (app.key("default", &[Scope::Send]).await, app.key("default", &[Scope::Send]).await);
     let post = || json_request(Method::POST, LIST, &sms());
-    for standing in ["\"default\";r=2;t=20", "\"default\";r=1;t=40", "\"default\";r=0;t=60"] {
-        // Whatever address the key is used from.
-        let peer = format!("192.0.2.{}", standing.len());
-        let answer = send(&app, &peer, post(), &[("x-api-key", &one)]).await.is(202);
+    // Whatever address the key is used from.
+    for (peer, standing) in [
+        ("192.0.2.1", "\"default\";r=2;t=20"),
+        ("192.0.2.2", "\"default\";r=1;t=40"),
+        ("2001:db8::1", "\"default\";r=0;t=60"),
+    ] {
+        let answer = send(&app, peer, post(), &[("x-api-key", &one)]).await.is(202);
         assert_eq!(answer.header("ratelimit-policy"), "\"default\";q=3;w=60");
         assert_eq!(answer.header("ratelimit"), standing);
     }

@@ -10,10 +10,10 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
-    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
-    Submitted, TemplateStored, TimelineFilter,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FeedPage, Idempotent, MetricsQuery,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    StoreError, Submission, Submitted, TemplateStored, TimelineFilter,
 };
 use async_trait::async_trait;
 
@@ -62,6 +62,9 @@ impl Queue for Broken {
         self.fail().await
     }
     async fn promote(&self, _: Timestamp, _: usize) -> Result<Promotion> {
+        self.fail().await
+    }
+    async fn expire(&self, _: Timestamp, _: usize) -> Result<Expiry> {
         self.fail().await
     }
     async fn cancel(&self, _: Vec<(TenantId, NotificationId)>, _: Timestamp) -> Result<Vec<Cancelled>> {
