@@ -91,7 +91,7 @@ mod tests {
         let work = |waiting: i64| {
             let mut bench = Bench::new();
             let waits = (0..waiting).flat_map(|n| [ending(100 + n), notification(NOW)]);
-            bench.submit(submission(waits.chain([ending(1), ending(2), ending(3)]).collect()));
+            bench.submit(submission([ending(1), ending(2), ending(3)].into_iter().chain(waits).collect()));
             let (idle, nothing) = bench.instructions(|session| expire(session, NOW, 100).unwrap());
             assert_eq!((nothing.expired, nothing.next_at), (0, Some(NOW.plus_seconds(1))));
             let (busy, expiry) =
