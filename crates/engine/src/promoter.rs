@@ -1,4 +1,4 @@
-//! The promoter: moves what is due into its lane, and sleeps until the next is due.
+//! The promoter: moves what is due into its lane, gives up what waits beyond its end, and sleeps until there is more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,24 @@ const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(shared: Arc<Shared>) {
     while !shared.stopping.is_cancelled() {
-        let next_due = match shared.service.promote(BATCH).await {
-            Ok(promotion) if promotion.moved == BATCH => continue,
-            Ok(promotion) => promotion.next_due,
+        // First what has ended, so that it is not moved before.
+        let (ended, next_end) = match shared.service.expire(BATCH).await {
+            Ok(expiry) => (expiry.expired, expiry.next_at),
             Err(error) => {
-                tracing::warn!(%error, "promoting failed and is tried again");
-                None
+                tracing::warn!(%error, "giving up what has expired failed and is tried again");
+                (0, None)
             }
         };
-        sleep(&shared, next_due).await;
+        let (moved, next_due) = match shared.service.promote(BATCH).await {
+            Ok(promotion) => (promotion.moved, promotion.next_due),
+            Err(error) => {
+                tracing::warn!(%error, "promoting failed and is tried again");
+                (0, None)
+            }
+        };
+        if ended < BATCH && moved < BATCH {
+            sleep(&shared, next_due.into_iter().chain(next_end).min()).await;
+        }
     }
 }
 

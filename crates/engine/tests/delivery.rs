@@ -130,6 +130,39 @@ async fn what_has_expired_never_reaches_the_provider() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_may_claim_ends_in_time() {
+    let world = World::new(vec![]);
+    world.service.worker_stop(&[Channel::Sms]).await.unwrap();
+    let engine =
+        world.engine_with(|settings| settings.channels[Channel::Push.index()].rate_per_second = 1).await;
+    let end = START.plus_seconds(60);
+    let paused = world.send(|draft| draft.expires_at = Some(end)).await;
+    let mut limited = Vec::new();
+    for _ in 0..100 {
+        let push = |draft: &mut angaros_domain::request::Draft| {
+            draft.channel = Channel::Push;
+            draft.recipient = "token".into();
+            draft.expires_at = Some(end);
+        };
+        limited.push(world.send(push).await);
+    }
+    let mut expired = 0;
+    for id in limited.into_iter().chain([paused]) {
+        let done = world.until_final(id).await;
+        if done.status == Status::Failed {
+            let late = done.failed_at.unwrap().millis_since(end);
+            assert!((0..200).contains(&late), "{late} ms late");
+            assert_eq!((done.failure_reason, done.attempts), (Some(FailureReason::Expired), 0));
+            assert!(world.sends_of(id).is_empty());
+            expired += 1;
+        }
+    }
+    assert!((35..=45).contains(&expired), "one a second is sent, and not {expired} given up");
+    assert_eq!(world.trace(paused).await, ["created", "queued", "failed"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_one_is_never_sent() {
     let world = World::new(vec![Script::Answer(transient())]);
     let engine = world.engine().await;

@@ -15,7 +15,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use crate::error::Problem;
-use crate::{AppState, problems};
+use crate::limits::Policy;
+use crate::{AppState, dropin, problems};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -23,6 +24,11 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(crate) trait Need {
     /// Any one of them is enough; `admin` always is.
     const ANY_OF: &'static [Scope];
+
+    /// What a call with this query string counts for; `None` if it is not limited.
+    fn policy(_query: Option<&str>) -> Option<Policy> {
+        Some(Policy::Default)
+    }
 }
 
 /// To send, take back, send again, and change templates.
@@ -31,6 +37,10 @@ pub(crate) struct CanSend;
 pub(crate) struct CanIngest;
 /// To see everything of the tenant.
 pub(crate) struct CanRead;
+/// To count everything of the tenant, under the limit of metrics queries.
+pub(crate) struct CanCount;
+/// To see the process's own numbers without a limit, and otherwise as [`CanCount`].
+pub(crate) struct CanScrape;
 /// To see what a sender made: notifications, batches and templates.
 pub(crate) struct CanFollow;
 /// To run the cluster.
@@ -44,6 +54,20 @@ impl Need for CanIngest {
 }
 impl Need for CanRead {
     const ANY_OF: &'static [Scope] = &[Scope::Read];
+}
+impl Need for CanCount {
+    const ANY_OF: &'static [Scope] = CanRead::ANY_OF;
+
+    fn policy(_query: Option<&str>) -> Option<Policy> {
+        Some(Policy::Metrics)
+    }
+}
+impl Need for CanScrape {
+    const ANY_OF: &'static [Scope] = CanRead::ANY_OF;
+
+    fn policy(query: Option<&str>) -> Option<Policy> {
+        dropin::asks_for_events(query?).then_some(Policy::Metrics)
+    }
 }
 impl Need for CanFollow {
     const ANY_OF: &'static [Scope] = &[Scope::Read, Scope::Send];
@@ -72,7 +96,9 @@ impl<N: Need> FromRequestParts<AppState> for Authorized<N> {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Authorized<N>, Problem> {
         let secret = secret(&parts.headers);
         let token = secret.and_then(Token::parse);
-        let tenant = match app.service.access(token.as_ref()).await? {
+        let access = app.service.access(token.as_ref()).await?;
+        count::<N>(app, &access, parts)?;
+        let tenant = match access {
             Access::Open if !app.api.require_keys => TenantId::DEFAULT,
             Access::Open => {
                 return Err(unauthorized("This service takes only calls with a key, and none was made yet."));
@@ -88,6 +114,19 @@ impl<N: Need> FromRequestParts<AppState> for Authorized<N> {
         let correlation = correlation.ok_or_else(|| Problem::internal("a request without correlation"))?;
         Ok(Authorized { caller: Caller { tenant, correlation }, need: PhantomData })
     }
+}
+
+/// Counts the call for its key. Calls without one count for their address, and so do those with a wrong one: those for
+/// the limit of all calls, so that whoever guesses keys is slowed down on whatever they are tried. Calls with a valid
+/// key from the same address do not suffer from it.
+fn count<N: Need>(app: &AppState, access: &Access, parts: &Parts) -> Result<(), Problem> {
+    let Some(limiter) = &app.limiter else { return Ok(()) };
+    let (policy, key_prefix) = match access {
+        Access::Key(key) => (N::policy(parts.uri.query()), Some(key.prefix.as_str())),
+        Access::Open => (N::policy(parts.uri.query()), None),
+        Access::Denied => (Some(Policy::Default), None),
+    };
+    policy.map_or(Ok(()), |policy| limiter.admit(policy, key_prefix, parts, app.service.clock().now()))
 }
 
 /// The text that should be a token. `X-API-Key` goes first: whoever sends both may have the other from a proxy.

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use crate::limits::Standing;
 use crate::{AppState, deadline, error};
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -52,6 +53,10 @@ pub(crate) async fn observe(State(app): State<AppState>, mut request: Request, n
         duration_ms = Empty,
     );
     request.extensions_mut().insert(correlation.clone());
+    let standing = app.limiter.as_ref().map(|_| Standing::default());
+    if let Some(standing) = &standing {
+        request.extensions_mut().insert(standing.clone());
+    }
 
     let answer = deadline::run(app.api.request_timeout, request, next).instrument(span.clone()).await;
     let mut answer = span.in_scope(|| error::render(answer, uri.path(), correlation.id.as_str()));
@@ -70,6 +75,9 @@ pub(crate) async fn observe(State(app): State<AppState>, mut request: Request, n
 
     for (name, value) in HEADERS {
         answer.headers_mut().entry(name).or_insert(value);
+    }
+    if let Some(standing) = standing {
+        standing.tell(answer.headers_mut());
     }
     // Visible ASCII always is a header value.
     if let Ok(id) = HeaderValue::from_str(correlation.id.as_str()) {

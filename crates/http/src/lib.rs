@@ -6,7 +6,7 @@
 //!
 //! A request passes, from the outside in: `correlation` (correlation id, log span, metrics, headers that every answer
 //! carries, and the rendering of problems), `deadline` (one time limit for body and answer), a net for panics,
-//! `parameters`, its route, and the route's extractors: first `auth`, last the body.
+//! `parameters`, its route, and the route's extractors: first `auth`, which also counts the call (`limits`), last the body.
 
 mod auth;
 mod correlation;
@@ -17,6 +17,7 @@ mod dto;
 mod error;
 mod extract;
 mod idempotency;
+mod limits;
 mod openapi;
 mod pagination;
 mod parameters;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi as Document;
 
+pub use limits::Limits;
 pub use openapi::document as openapi;
 pub use probe::probe;
 pub use server::{Server, serve};
@@ -52,6 +54,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// Refuse calls without a key even while no key exists.
     pub require_keys: bool,
+    /// How often callers may call.
+    pub limits: Limits,
     /// Writes the Prometheus text.
     pub metrics_text: MetricsText,
     /// Cancelled when the process begins to shut down: from then on it is not ready.
@@ -62,6 +66,8 @@ pub struct Api {
 pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) api: Api,
+    /// Counts calls; `None` if nothing is limited.
+    pub(crate) limiter: Option<limits::Limiter>,
     pub(crate) written: openapi::Written,
 }
 
@@ -76,7 +82,8 @@ pub fn router(service: Arc<Service>, api: Api) -> Router {
 /// Puts around routes what every request passes on its way to one.
 fn surround(routes: Router<AppState>, document: &Document, service: Arc<Service>, api: Api) -> Router {
     let without = parameters::Without::of(document);
-    let app = Arc::new(App { service, api, written: openapi::Written::new(document) });
+    let limiter = limits::Limiter::new(&api.limits);
+    let app = Arc::new(App { service, api, limiter, written: openapi::Written::new(document) });
     routes
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)

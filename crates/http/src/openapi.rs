@@ -63,7 +63,9 @@ macro_rules! problem_sets {
 
 problem_sets! {
     /// What every operation that needs a key may answer.
-    Guarded = [INVALID_PARAMETER, UNAUTHORIZED, FORBIDDEN, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT];
+    Guarded = [
+        INVALID_PARAMETER, UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT,
+    ];
     /// What every operation with a body may answer.
     WithBody = [
         MALFORMED_JSON, INVALID_REQUEST, INVALID_PARAMETER, INVALID_HEADER, UNREADABLE_BODY, REQUEST_TIMEOUT,
@@ -124,6 +126,9 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
                        Every error is a problem document (RFC 9457); its `type` leads to a page that explains it. \
                        Times are answered in RFC 3339, UTC, with milliseconds. Unknown fields and parameters are \
                        refused. Calls need a key as soon as the service has one.\n\n\
+                       Each key, and each address without one, has so many calls a minute as the operator allows; \
+                       metrics queries have a limit of their own. Where there is a limit, every answer of an operation \
+                       that needs a key says in `RateLimit-Policy` what it is and in `RateLimit` what is left of it.\n\n\
                        `/events`, `/events/bulk`, `/recipients/{recipient_id}/activity`, `/messages`, \
                        `/messages/{message_id}/timeline`, `/campaigns/{campaign_id}/summary`, `/start`, `/stop`, \
                        `/docs/index.html` and `/docs/openapi.yaml` are other names of routes below.",
@@ -247,10 +252,12 @@ fn complete(document: &mut Document) {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             correlate(operation);
+            limit(operation);
         }
     }
     let components = document.components.get_or_insert_default();
     correlation_components(components);
+    limit_components(components);
     for (name, schema) in &mut components.schemas {
         if let RefOr::T(Schema::Object(object)) = schema
             && !(name.ends_with("Request") || SPARSE.contains(&name.as_str()))
@@ -292,6 +299,42 @@ fn correlation_components(components: &mut Components) {
         .schema(Some(text()));
     components.parameters.insert(CORRELATION.to_owned(), RefOr::T(parameter.build()));
     components.headers.insert(CORRELATION.to_owned(), RefOr::T(header.build()));
+}
+
+/// Headers of an answer to a call that was one too many, and what each says.
+const LIMIT_HEADERS: [(&str, &str, Type, &str); 3] = [
+    ("Retry-After", "Seconds after which it is worth another try, at least 1.", Type::Integer, "RetryAfter"),
+    (
+        "RateLimit-Policy",
+        "The limit that holds: its name, its calls, and in how many seconds, such as `\"default\";q=100;w=60`.",
+        Type::String,
+        "RateLimitPolicy",
+    ),
+    (
+        "RateLimit",
+        "The limit's name, the calls that are left of it, and the seconds until there is one again, or, if some are \
+         left, until all are there again, such as `\"default\";r=50;t=30`.",
+        Type::String,
+        "RateLimit",
+    ),
+];
+
+/// What a call that is one too many hears.
+fn limit(operation: &mut Operation) {
+    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("429") {
+        for (name, _, _, component) in LIMIT_HEADERS {
+            let header = Ref::new(format!("#/components/headers/{component}"));
+            response.headers.insert(name.to_owned(), RefOr::Ref(header));
+        }
+    }
+}
+
+fn limit_components(components: &mut Components) {
+    for (_, description, kind, component) in LIMIT_HEADERS {
+        let schema = ObjectBuilder::new().schema_type(SchemaType::new(kind));
+        let header = HeaderBuilder::new().description(Some(description)).schema(Some(schema));
+        components.headers.insert(component.to_owned(), RefOr::T(header.build()));
+    }
 }
 
 /// The document as it is served. Written once.

@@ -81,6 +81,10 @@ problems! {
     UNPROCESSABLE = UNPROCESSABLE_ENTITY "unprocessable" "The request does not fit what is stored"
         "Each entry of errors points at the field: a template that does not exist, or a variable that it needs. \
          Nothing was stored.";
+    RATE_LIMITED = TOO_MANY_REQUESTS "rate-limited" "Too many calls"
+        "Try again after the time in Retry-After; nothing of this one was stored. Each key, and each address without a \
+         key, has so many calls a minute as RateLimit-Policy says, and RateLimit says what is left of them. The limits \
+         are limits.inbound_per_minute and limits.metrics_per_minute in the configuration.";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side"
         "The log has the cause, under the correlation id of this answer. Sending the request again with the same \
          Idempotency-Key is safe.";

@@ -1,12 +1,14 @@
 //! Serving connections: HTTP/1.1 and HTTP/2 (prior knowledge), bounded in number and in patience, with a graceful end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -54,10 +56,11 @@ pub async fn serve(listener: TcpListener, router: Router, server: Server, stop: 
     let slots = Arc::new(Semaphore::new(server.connections_max));
     let cut = CancellationToken::new();
     let builder = Arc::new(builder(&server));
-    while let Some((stream, slot)) = next_connection(&listener, &slots, &stop).await {
+    while let Some((stream, peer, slot)) = next_connection(&listener, &slots, &stop).await {
         let connection = Connection {
             builder: Arc::clone(&builder),
             router: router.clone(),
+            peer,
             patience: server.header_timeout,
             watcher: graceful.watcher(),
             slot,
@@ -99,12 +102,12 @@ async fn next_connection(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let accept = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
+                Ok((stream, peer)) => return Some((stream, peer, slot)),
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "connections can not be accepted");
@@ -129,6 +132,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
     router: Router,
+    peer: SocketAddr,
     patience: Duration,
     watcher: Watcher,
     slot: OwnedSemaphorePermit,
@@ -136,14 +140,15 @@ struct Connection {
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
-        let Connection { builder, router, patience, watcher, slot } = self;
+        let Connection { builder, router, peer, patience, watcher, slot } = self;
         // Without it small answers wait for the client's acknowledgement of the one before.
         drop(stream.set_nodelay(true));
         let begun = Arc::new(AtomicBool::new(false));
         let service = {
             let begun = Arc::clone(&begun);
-            service_fn(move |request: hyper::Request<Incoming>| {
+            service_fn(move |mut request: hyper::Request<Incoming>| {
                 begun.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(ConnectInfo(peer));
                 router.clone().oneshot(request)
             })
         };

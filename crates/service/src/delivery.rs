@@ -1,4 +1,4 @@
-//! What the engine asks for: claims, results, promotions, rescues. Every status change is published here.
+//! What the engine asks for: claims, results, promotions, ends, rescues. Every status change is published here.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use angaros_domain::lifecycle::Change;
 use angaros_domain::webhook_endpoint::Heard;
 use angaros_domain::{LeaseId, Notification, Timestamp, WorkerId, metric};
 use angaros_store::{
-    ClaimParams, ClaimedLease, Position, Promotion, RescueParams, Settled, SettledItem, Settlement,
+    ClaimParams, ClaimedLease, Expiry, Position, Promotion, RescueParams, Settled, SettledItem, Settlement,
     Transition,
 };
 
@@ -128,6 +128,13 @@ impl Service {
             self.coord.publish(promotion.transitions.clone());
         }
         Ok(promotion)
+    }
+
+    /// Gives up what waits beyond its end.
+    pub async fn expire(&self, limit: usize) -> Result<Expiry> {
+        let expiry = self.store.expire(self.clock.now(), limit).await?;
+        announce(&*self.coord, expiry.transitions.clone());
+        Ok(expiry)
     }
 }
 

@@ -40,8 +40,8 @@ use tokio::sync::Notify;
 pub use accounts::AccountState;
 pub use angaros_store::{
     Activity, Allowance, Audit, BatchView, CampaignCounts, CampaignSummary, ChannelSet, Claim, ClaimParams,
-    ClaimedLease, LaneDepth, NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage,
-    SeriesFilter, Settled, Stats, StoreError, Tally, TimelineFilter, Transition,
+    ClaimedLease, Expiry, LaneDepth, NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams,
+    SentMessage, SeriesFilter, Settled, Stats, StoreError, Tally, TimelineFilter, Transition,
 };
 pub use campaigns::Campaign;
 pub use delivery::Finished;

@@ -54,10 +54,10 @@ impl Announcement {
             Announcement { accepted: [0; Channel::ALL.len()], queued: false, due: None, watched: Vec::new() };
         for notification in &submission.notifications {
             news.accepted[notification.channel.index()] += 1;
-            match notification.due_at() {
-                Some(at) => news.due = Some(news.due.map_or(at, |due| due.min(at))),
-                None => news.queued = true,
-            }
+            // Something is to be done when it is due, and when it still waits at its end.
+            let moments = [notification.due_at(), notification.expires_at].into_iter().flatten();
+            news.due = news.due.into_iter().chain(moments).min();
+            news.queued |= notification.due_at().is_none();
             if is_watched {
                 news.watched.push(Transition::of(notification, Position::default()));
             }

@@ -317,3 +317,6 @@ CREATE TABLE webhook_fan_outs (
     tenant   INTEGER PRIMARY KEY,
     position INTEGER NOT NULL
 ) STRICT;
+-- What waits and has an end, in the order of the ends. What is claimed is still in it, too: `processing` is not stored.
+CREATE INDEX notifications_expiry ON notifications (expires_at)
+    WHERE expires_at IS NOT NULL AND status IN ('pending', 'queued', 'retrying');

@@ -45,7 +45,7 @@ fn cancel_one(
 }
 
 /// Takes the row by which a notification waits. The notification itself says where it is, so both are key look-ups.
-fn take_waiting(connection: &Connection, slot: i64, notification: &Notification) -> Result<bool> {
+pub(crate) fn take_waiting(connection: &Connection, slot: i64, notification: &Notification) -> Result<bool> {
     if let Some(due_at) = notification.due_at() {
         let sql = "DELETE FROM deferred WHERE due_at = ?1 AND slot = ?2";
         let taken =

@@ -15,6 +15,7 @@ mod connection;
 mod counts;
 mod enqueue;
 mod error;
+mod expire;
 mod feed;
 mod fold;
 mod keys;
@@ -38,6 +39,8 @@ mod tail;
 mod timeline;
 mod verbs;
 mod webhooks;
+#[cfg(test)]
+mod work;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -12,17 +12,17 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FanOut, FannedOut, FeedPage, Idempotent, MetricsQuery,
-    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
-    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent,
+    MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
+    Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
     Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
 use crate::timeline::Subject;
 use crate::{
-    SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, feed, keys, lease, list, metrics,
-    promote, read, redrive, settle, stats, timeline, webhooks,
+    SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, expire, feed, keys, lease, list,
+    metrics, promote, read, redrive, settle, stats, timeline, webhooks,
 };
 
 #[async_trait]
@@ -50,6 +50,10 @@ impl Queue for SqliteStore {
 
     async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
         self.writer.run_patiently(move |c| promote::promote(c, now, limit)).await
+    }
+
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<Expiry> {
+        self.writer.run_patiently(move |c| expire::expire(c, now, limit)).await
     }
 
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {

@@ -7,8 +7,8 @@ use angaros_domain::lifecycle::Change;
 use angaros_domain::webhook_endpoint::Heard;
 use angaros_domain::{EventId, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
-    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, NotificationFilter, PageRequest, Position,
-    Promotion, RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted,
+    Allowance, Cancelled, Claim, ClaimParams, ClaimedLease, Expiry, NotificationFilter, PageRequest,
+    Position, Promotion, RescueParams, Settled, SettledItem, Settlement, Stats, Store, Submission, Submitted,
     TimelineFilter,
 };
 
@@ -147,6 +147,11 @@ pub fn rescue_params(ended_before: Timestamp, until: Timestamp) -> RescueParams 
 /// Promotes everything that is due.
 pub async fn promote(store: &dyn Store, now: Timestamp) -> Promotion {
     store.promote(now, 1_000).await.unwrap()
+}
+
+/// Gives up everything that waits beyond its end.
+pub async fn expire(store: &dyn Store, now: Timestamp) -> Expiry {
+    store.expire(now, 1_000).await.unwrap()
 }
 
 /// Cancels one notification of the default tenant.

@@ -15,9 +15,9 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FanOut, FannedOut, FeedPage, Idempotent, MetricsQuery,
-    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
-    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent,
+    MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
+    Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
     StoreError, Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
@@ -82,6 +82,10 @@ impl Queue for UnreliableStore {
 
     async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
         self.try_luck(self.inner.promote(now, limit)).await
+    }
+
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<Expiry> {
+        self.try_luck(self.inner.expire(now, limit)).await
     }
 
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {

@@ -26,9 +26,9 @@ pub use counts::{
 pub use error::StoreError;
 pub use log::{AppendReport, Appended, EventLog, FeedPage, Reported};
 pub use queue::{
-    Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Position, Promotion, Queue, RedriveFilter,
-    RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission, Submitted,
-    Transition,
+    Cancelled, Claim, ClaimParams, ClaimedLease, Expiry, Idempotent, Position, Promotion, Queue,
+    RedriveFilter, RedriveParams, Redriven, RescueParams, Settled, SettledItem, Settlement, Submission,
+    Submitted, Transition,
 };
 pub use reader::{
     Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage,

@@ -1,4 +1,4 @@
-//! The verbs that move notifications: submit, claim, settle, promote, rescue, cancel, redrive.
+//! The verbs that move notifications: submit, claim, settle, promote, expire, rescue, cancel, redrive.
 
 use angaros_domain::batch::Batch;
 use angaros_domain::event::Event;
@@ -163,6 +163,17 @@ pub struct Promotion {
     pub next_due: Option<Timestamp>,
 }
 
+/// What [`Queue::expire`] did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Expiry {
+    /// Status changes: to `failed`, and of those that were still `pending` to `queued` before.
+    pub transitions: Vec<Transition>,
+    /// How many were given up.
+    pub expired: usize,
+    /// When the next one's time will have come, unless it is sent before.
+    pub next_at: Option<Timestamp>,
+}
+
 /// A status change, as it is published to those who watch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
@@ -298,6 +309,10 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Moves at most `limit` notifications whose time has come into their lanes.
     async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion>;
+
+    /// Gives up at most `limit` notifications that wait although their `expires_at` has come, the earliest first: they
+    /// are `failed`, with the reason `expired`. What a lease holds is left to its worker.
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<Expiry>;
 
     /// Takes notifications back that have not been claimed. Outcomes in order.
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>>;

@@ -71,12 +71,14 @@ impl Launch {
         self
     }
 
-    /// With no limit on how fast any channel sends.
+    /// With no limit on how fast any channel sends, nor on how often metrics are asked for.
     #[must_use]
     pub fn unlimited(self) -> Launch {
         ["sms", "email", "push", "webhook"]
             .into_iter()
-            .fold(self, |launch, channel| launch.set(&format!("channels.{channel}.rate_per_second"), "0"))
+            .fold(self.set("limits.metrics_per_minute", "0"), |launch, channel| {
+                launch.set(&format!("channels.{channel}.rate_per_second"), "0")
+            })
     }
 
     /// Where every process of this launch works; its data lies in `angaros-data` below it.

@@ -38,7 +38,6 @@ pub(crate) mod storage;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod unused;
 
 pub(crate) use effective::Effective;
 pub(crate) use problem::{Problem, Problems};
@@ -265,7 +264,6 @@ fn invalid(settings: &Settings, key: Key, detail: String) -> Problem {
 fn warnings(config: &Config, environment: &[(String, String)]) -> Vec<String> {
     let mut warnings = Vec::new();
     config.redis.warn(&mut warnings);
-    unused::warn(config, &mut warnings);
     providers::warn_routes(&config.channels, &config.providers, &mut warnings);
     let traces = environment::OTLP_ENDPOINT;
     if environment.iter().any(|(name, value)| name == traces && !value.is_empty()) {

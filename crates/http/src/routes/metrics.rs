@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use crate::AppState;
-use crate::auth::{Authorized, CanRead};
+use crate::auth::{Authorized, CanCount};
 use crate::dto::metrics::MetricsBody;
 use crate::error::Problem;
 use crate::openapi::{Guarded, tag};
@@ -23,7 +23,7 @@ use crate::openapi::{Guarded, tag};
 )]
 pub(crate) async fn get(
     State(app): State<AppState>,
-    auth: Authorized<CanRead>,
+    auth: Authorized<CanCount>,
 ) -> Result<axum::Json<MetricsBody>, Problem> {
     let stats = app.service.stats(Some(auth.tenant())).await?;
     Ok(axum::Json(MetricsBody::new(&stats, app.service.accounts(), app.service.clock().now())))

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::events;
-use crate::auth::{Authorized, CanRead};
+use crate::auth::{Authorized, CanScrape};
 use crate::dto::event_metrics::EventMetricsBody;
 use crate::error::Problem;
 use crate::extract::Query;
@@ -36,12 +36,12 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 )]
 pub(crate) async fn get(
     State(app): State<AppState>,
-    auth: Authorized<CanRead>,
+    auth: Authorized<CanScrape>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
     if dropin::asks_for_events(&query) {
-        let counted = events::metrics::get(State(app), auth, Query::parse(&query)?).await?;
+        let counted = events::metrics::count(&app, auth.tenant(), Query::parse(&query)?).await?;
         return Ok(counted.into_response());
     }
     Ok(([(CONTENT_TYPE, TEXT)], (app.api.metrics_text)()).into_response())

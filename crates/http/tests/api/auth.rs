@@ -11,7 +11,7 @@ use crate::support::{Answer, App, api, header_map, request, sms};
 const ID: &str = "019c1c3a-5407-7abc-8def-0123456789ab";
 
 /// Every operation that needs a key, with the scopes of which any one is enough.
-fn guarded() -> Vec<(Method, String, &'static [Scope])> {
+pub(crate) fn guarded() -> Vec<(Method, String, &'static [Scope])> {
     const SEND: &[Scope] = &[Scope::Send];
     const READ: &[Scope] = &[Scope::Read];
     const INGEST: &[Scope] = &[Scope::Ingest];

@@ -24,6 +24,7 @@ mod failures;
 mod feed;
 mod health;
 mod idempotency;
+mod limits;
 mod messages;
 mod metrics;
 mod notifications;

@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{App, BODY_BYTES_MAX, api, sms};
 
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<usize>,
 }
 
-async fn start(app: &App, server: Server) -> Running {
+pub(crate) async fn start(app: &App, server: Server) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -27,7 +27,7 @@ async fn start(app: &App, server: Server) -> Running {
 }
 
 /// Sends some bytes and reads until the server closes.
-async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();

@@ -4,8 +4,8 @@ use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{NotificationId, TenantId, Timestamp, WorkerId};
 use angaros_store::{
-    Cancelled, ClaimParams, ClaimedLease, Promotion, Queue, Reader, RedriveFilter, RedriveParams, Redriven,
-    RescueParams, Result, Settled, Settlement, Submission, Submitted,
+    Cancelled, ClaimParams, ClaimedLease, Expiry, Promotion, Queue, Reader, RedriveFilter, RedriveParams,
+    Redriven, RescueParams, Result, Settled, Settlement, Submission, Submitted,
 };
 use async_trait::async_trait;
 
@@ -135,6 +135,30 @@ impl Queue for Broken {
             Fault::PromoteKnowsNoLimit => self.inner.promote(now, usize::MAX).await,
             _ => self.inner.promote(now, limit).await,
         }
+    }
+
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<Expiry> {
+        if self.has(Fault::ExpireTakesClaimedOnes) {
+            let mut state = self.inner.state();
+            state
+                .rows
+                .iter_mut()
+                .filter(|r| matches!(r.place, Place::Leased(_)))
+                .for_each(|r| r.place = Place::Lane);
+        }
+        let expiry = match self.fault {
+            Fault::ExpireComesTooEarly => self.inner.expire(now.plus_seconds(10), limit).await,
+            Fault::ExpireKnowsNoLimit => self.inner.expire(now, usize::MAX).await,
+            _ => self.inner.expire(now, limit).await,
+        }?;
+        if self.has(Fault::ExpireLeavesTheRow) {
+            let mut state = self.inner.state();
+            for transition in &expiry.transitions {
+                let slot = state.slots[&transition.id];
+                state.rows[slot].place = Place::Lane;
+            }
+        }
+        Ok(expiry)
     }
 
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {

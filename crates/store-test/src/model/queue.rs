@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId};
+use angaros_domain::{
+    FailureReason, Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId,
+};
 use angaros_store::{
-    Cancelled, Claim, ClaimParams, ClaimedLease, Idempotent, Promotion, Queue, RedriveFilter, RedriveParams,
-    Redriven, RescueParams, Result, Settled, SettledItem, Settlement, Submission, Submitted, Transition,
+    Cancelled, Claim, ClaimParams, ClaimedLease, Expiry, Idempotent, Promotion, Queue, RedriveFilter,
+    RedriveParams, Redriven, RescueParams, Result, Settled, SettledItem, Settlement, Submission, Submitted,
+    Transition,
 };
 use async_trait::async_trait;
 
@@ -92,6 +95,23 @@ impl Queue for MemoryStore {
         }
         promotion.next_due = waiting.first().map(|(at, _)| *at);
         Ok(promotion)
+    }
+
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<Expiry> {
+        let mut state = self.state();
+        let mut expiry = Expiry::default();
+        for slot in state.overdue(now).into_iter().take(limit) {
+            let promote =
+                (state.rows[slot].notification.status == Status::Pending).then_some(Change::Promote);
+            for change in promote.into_iter().chain([Change::fail(FailureReason::Expired, None)]) {
+                let position = state.change(slot, change, now, Place::Rest)?;
+                expiry.transitions.push(Transition::of(&state.rows[slot].notification, position));
+            }
+            expiry.expired += 1;
+        }
+        let unfinished = state.rows.iter().filter(|row| row.place != Place::Rest);
+        expiry.next_at = unfinished.filter_map(|r| r.notification.expires_at).filter(|at| *at > now).min();
+        Ok(expiry)
     }
 
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {
@@ -234,6 +254,14 @@ impl State {
         let mut waiting: Vec<(Timestamp, usize)> = self.rows.iter().enumerate().filter_map(due).collect();
         waiting.sort_unstable();
         waiting
+    }
+
+    /// What waits although its end has come, the earliest first.
+    fn overdue(&self, now: Timestamp) -> Vec<usize> {
+        let waits = |place| matches!(place, Place::Lane | Place::Deferred(_));
+        let mut slots = self.slots_in(|row| waits(row.place) && row.notification.is_expired(now));
+        slots.sort_by_key(|slot| (self.rows[*slot].notification.expires_at, *slot));
+        slots
     }
 
     fn cancel(&mut self, tenant: TenantId, id: NotificationId, now: Timestamp) -> Result<Cancelled> {

@@ -37,6 +37,9 @@ pub(super) enum Operation {
     Promote {
         limit: usize,
     },
+    Expire {
+        limit: usize,
+    },
     /// Some of them in the name of the wrong tenant.
     Cancel(Vec<(Index, bool)>),
     Redrive {
@@ -107,6 +110,7 @@ pub(super) fn sequences() -> impl Strategy<Value = Vec<Operation>> {
         3 => (0..3usize).prop_map(|worker| Operation::Renew { worker }),
         2 => prop::bool::weighted(0.2).prop_map(|everything| Operation::Rescue { everything }),
         3 => (0..6usize).prop_map(|limit| Operation::Promote { limit }),
+        2 => (0..6usize).prop_map(|limit| Operation::Expire { limit }),
         2 => vec((any::<Index>(), prop::bool::weighted(0.1)), 1..4).prop_map(Operation::Cancel),
         2 => (0..2usize, choice(), 0..4usize)
             .prop_map(|(tenant, choice, limit)| Operation::Redrive { tenant, choice, limit }),

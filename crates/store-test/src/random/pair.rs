@@ -91,6 +91,7 @@ impl<S: Store> Pair<S> {
             Operation::Renew { worker } => self.renew(worker).await,
             Operation::Rescue { everything } => self.rescue(everything).await,
             Operation::Promote { limit } => self.promote(limit).await,
+            Operation::Expire { limit } => self.expire(limit).await,
             Operation::Cancel(choices) => self.cancel(&choices).await,
             Operation::Redrive { tenant, choice, limit } => self.redrive(tenant, choice, limit).await,
             Operation::Wait { tens_of_seconds } => {
@@ -144,7 +145,7 @@ impl<S: Store> Pair<S> {
             priority,
             scheduled_at,
             status: if scheduled_at.is_some() { Status::Pending } else { Status::Queued },
-            expires_at: item.expires.then(|| self.now.plus_seconds(100)),
+            expires_at: item.expires.then(|| self.due(10)),
             campaign_id: item.campaign.map(|n| format!("campaign {n}")),
             ..notification(self.now)
         }
@@ -252,6 +253,12 @@ impl<S: Store> Pair<S> {
     pub(super) async fn promote(&mut self, limit: usize) -> Outcome {
         let answer = self.store.promote(self.now, limit).await.unwrap();
         prop_assert_eq!(answer, self.model.promote(self.now, limit).await.unwrap());
+        Ok(())
+    }
+
+    async fn expire(&mut self, limit: usize) -> Outcome {
+        let answer = self.store.expire(self.now, limit).await.unwrap();
+        prop_assert_eq!(answer, self.model.expire(self.now, limit).await.unwrap());
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod cancel;
 mod catalog;
 mod claim;
 mod counts;
+mod expire;
 mod lease;
 mod list;
 mod promote;
@@ -64,6 +65,7 @@ const TOPICS: &[&[Check]] = &[
     settle::CHECKS,
     lease::CHECKS,
     promote::CHECKS,
+    expire::CHECKS,
     cancel::CHECKS,
     redrive::CHECKS,
     reported::CHECKS,

@@ -75,27 +75,12 @@ fn channels_retry_as_the_general_rule_says_unless_they_say_otherwise() {
 }
 
 #[test]
-fn a_setting_without_effect_is_said_once() {
-    for (key, value) in [
-        ("limits.inbound_per_minute", "60"),
-        ("limits.metrics_per_minute", "0"),
-        ("server.trusted_proxies", "10.0.0.0/8"),
-        ("delivery.breaker.failures", "9"),
-        ("delivery.breaker.window_seconds", "9"),
-        ("delivery.breaker.open_seconds", "9"),
-    ] {
-        let variable = key::Key::dotted(key).variable();
-        let loaded = good("", &[(&variable, value)]);
-        let [warning] = loaded.warnings.as_slice() else { panic!("{key}: {:?}", loaded.warnings) };
-        assert!(warning.starts_with(&format!("{key} is set")) && warning.ends_with("no effect"), "{warning}");
-    }
-    let several =
-        "[providers.second]\nkind = \"sandbox\"\n[channels.push]\nproviders = [\"second\", \"sandbox\"]\n";
-    assert_eq!(
-        good(several, &[]).warnings,
-        ["channels.push.providers has several names, but this version does not fail over: everything goes \
-             through \"second\""]
-    );
+fn the_breaker_is_told_in_milliseconds() {
+    let loaded = good("[delivery.breaker]\nfailures = 9\nfailure_ratio = 0.25\nwindow_seconds = 60\n", &[]);
+    let expected =
+        BreakerPolicy { failures: 9, failure_ratio: 0.25, window_millis: 60_000, open_millis: 30_000 };
+    assert_eq!(loaded.config.breaker_policy(), expected);
+    assert_eq!(Config::default().breaker_policy(), BreakerPolicy::default());
 }
 
 #[test]

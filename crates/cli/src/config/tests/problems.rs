@@ -73,6 +73,10 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_one() {
             "`security.outbound_allow` in angaros.toml:2 must list networks such as \"10.0.0.0/8\"; \"10.0.0.0/33\" is none",
         ),
         (
+            "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"proxy\"]\n",
+            "`server.trusted_proxies` in angaros.toml:2 must list networks such as \"10.0.0.0/8\"; \"proxy\" is none",
+        ),
+        (
             "[channels.sms]\nproviders = \"sandbox\"\n",
             "`channels.sms.providers` in angaros.toml:2 must be a list",
         ),
@@ -115,6 +119,8 @@ fn values_out_of_bounds_are_named_with_the_bounds() {
             "`server.body_bytes_max` in angaros.toml:2 must be 1024 to 1073741824, not 1",
         ),
         ("[server]\nrequest_timeout_seconds = 0\n", "must be 1 to 3600, not 0"),
+        ("[limits]\ninbound_per_minute = 10000001\n", "must be 0 to 10000000, not 10000001"),
+        ("[limits]\nmetrics_per_minute = 10000001\n", "must be 0 to 10000000, not 10000001"),
         ("[limits]\nclock_skew_seconds = 86401\n", "must be 0 to 86400, not 86401"),
         ("[limits]\ningest_queue_max = 0\n", "must be 1 to 10000000, not 0"),
         ("[delivery]\nconcurrency = 0\n", "must be 1 to 100000, not 0"),

@@ -1,5 +1,6 @@
 //! `GET /events/metrics`.
 
+use angaros_domain::TenantId;
 use angaros_domain::calendar::Zone;
 use angaros_service::{EventQuestion, SeriesFilter};
 use axum::extract::State;
@@ -7,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::AppState;
-use crate::auth::{Authorized, CanRead};
+use crate::auth::{Authorized, CanCount};
 use crate::dto::event_metrics::{EventMetricsBody, GroupByName};
 use crate::dto::schema::TimeInput;
 use crate::error::Problem;
@@ -68,7 +69,16 @@ pub(crate) struct EventMetricsQuery {
 )]
 pub(crate) async fn get(
     State(app): State<AppState>,
-    auth: Authorized<CanRead>,
+    auth: Authorized<CanCount>,
+    query: Query<EventMetricsQuery>,
+) -> Result<axum::Json<EventMetricsBody>, Problem> {
+    count(&app, auth.tenant(), query).await
+}
+
+/// The counts for a tenant.
+pub(crate) async fn count(
+    app: &AppState,
+    tenant: TenantId,
     Query(query): Query<EventMetricsQuery>,
 ) -> Result<axum::Json<EventMetricsBody>, Problem> {
     let EventMetricsQuery { event_name, channel, campaign_id, provider, from, to, group_by, timezone } =
@@ -83,6 +93,6 @@ pub(crate) async fn get(
     let zone = timezone.map_or(Zone::UTC, |ZoneName(zone)| zone);
     let name = zone.name().to_owned();
     let question = EventQuestion { filter, from, to, group_by: group_by.map(Into::into), zone };
-    let counted = app.service.event_metrics(auth.tenant(), question).await?;
+    let counted = app.service.event_metrics(tenant, question).await?;
     Ok(axum::Json(EventMetricsBody::new(counted, name, group_by)))
 }

@@ -12,9 +12,9 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FanOut, FannedOut, FeedPage, Idempotent, MetricsQuery,
-    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
-    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent,
+    MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
+    Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
     StoreError, Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
@@ -64,6 +64,9 @@ impl Queue for Broken {
         self.fail().await
     }
     async fn promote(&self, _: Timestamp, _: usize) -> Result<Promotion> {
+        self.fail().await
+    }
+    async fn expire(&self, _: Timestamp, _: usize) -> Result<Expiry> {
         self.fail().await
     }
     async fn cancel(&self, _: Vec<(TenantId, NotificationId)>, _: Timestamp) -> Result<Vec<Cancelled>> {

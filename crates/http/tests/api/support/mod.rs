@@ -14,7 +14,7 @@ use angaros_domain::lifecycle::Change;
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_domain::request::Rules;
 use angaros_domain::{Notification, Timestamp};
-use angaros_http::Api;
+use angaros_http::{Api, Limits};
 use angaros_service::{NewKey, Service, Settings};
 use angaros_store::Store;
 use angaros_store_sqlite::{Options, SqliteStore};
@@ -51,6 +51,7 @@ pub(crate) fn api() -> Api {
         body_bytes_max: BODY_BYTES_MAX,
         request_timeout: Duration::from_secs(5),
         require_keys: false,
+        limits: Limits::default(),
         metrics_text: Arc::new(|| "angaros_up 1\n".to_owned()),
         stopping: CancellationToken::new(),
     }
