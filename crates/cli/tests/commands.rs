@@ -155,11 +155,11 @@ async fn to_look_makes_no_database() {
 
 #[tokio::test]
 async fn what_has_no_effect_is_said_at_the_start_and_by_doctor() {
-    let launch = launch().set("delivery.breaker.failures", "9").set("server.listen", "127.0.0.1:0");
+    let launch = launch().set("redis.url", "redis://127.0.0.1").set("server.listen", "127.0.0.1:0");
     let mut service = launch.start().await;
-    service.logs(|log| log.contains("delivery.breaker.failures is set").then_some(())).await;
+    service.logs(|log| log.contains("redis.url is set").then_some(())).await;
     let doctor = stdout(&launch.run(&["doctor"]).await);
-    assert!(doctor.contains("warn  configuration  delivery.breaker.failures is set"), "{doctor}");
+    assert!(doctor.contains("warn  configuration  redis.url is set"), "{doctor}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! SIGKILL at random moments under load, twenty times on the same data: nothing that was acknowledged is lost, and a
-//! receiver that honours idempotency keys sees every notification take effect exactly once.
+//! SIGKILL at random moments under load, twenty times on the same data, and a process that stands still for longer than
+//! its leases live: nothing that was acknowledged is lost, and a receiver that honours idempotency keys sees every
+//! notification take effect exactly once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -93,6 +94,40 @@ async fn twenty_kills_under_load_lose_nothing() {
     assert_eq!(effects.len(), accepted.len(), "nothing else arrived");
     assert!(accepted.len() > 200 && rescued > 0, "the kills hit something: {} accepted", accepted.len());
     assert!(started.elapsed() < Duration::from_secs(20 + 2 * rounds as u64), "{:?}", started.elapsed());
+}
+
+/// The shortest lease there is, in seconds, and how long a process stands still, as a virtual machine does that is moved.
+const LEASE_SECONDS: u64 = 5;
+const STILL: Duration = Duration::from_millis(LEASE_SECONDS * 1000 + 1_500);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standing_still_past_the_lease_loses_and_doubles_nothing() {
+    let sink = KeyedSink::start(7).await;
+    let launch = Launch::new(env!("CARGO_BIN_EXE_angaros"))
+        .unlimited()
+        .set("security.outbound_allow", "127.0.0.0/8")
+        .set("delivery.lease_seconds", LEASE_SECONDS.to_string())
+        .set("providers.webhook.timeout_seconds", "4")
+        .set("delivery.retry.base_seconds", "0.05")
+        .set("delivery.retry.max_attempts", "10");
+    let service = launch.start().await;
+    let loader = Loader::start(&service.url, &sink.url());
+    sink.next_request().await;
+    for _ in 0..2 {
+        pass(Duration::from_millis(500)).await;
+        service.freeze();
+        pass(STILL).await;
+        service.thaw();
+        sink.next_request().await;
+    }
+    let accepted = loader.stop().await;
+    idle(&service.api()).await;
+    let effects = sink.effects();
+    for marker in accepted.keys() {
+        assert_eq!(effects.get(marker), Some(&1), "{marker} took effect once");
+    }
+    println!("accepted {} / duplicates {} (without effect)", accepted.len(), sink.duplicates());
+    assert!(accepted.len() > 20, "{}", accepted.len());
 }
 
 /// How many sends the service says it took back from its former self.

@@ -23,6 +23,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             Ok(Followed::Part) => continue,
             Ok(Followed::End) => {
                 tokio::select! {
+                    biased;
                     () = service.coord().log_growth() => continue,
                     () = shared.stopping.cancelled() => return,
                     () = tokio::time::sleep(POLL.mul_f64(0.75 + clock.random() / 2.0)) => continue,
@@ -35,6 +36,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
         };
         tokio::select! {
+            biased;
             () = shared.stopping.cancelled() => {}
             () = service.endpoint_changed() => {}
             () = tokio::time::sleep(pause) => {}

@@ -51,7 +51,8 @@ fn a_provider_needs_a_kind_and_what_its_kind_needs() {
         ),
         (
             "[providers.x]\nkind = \"sandbox\"\nurl = \"u\"\n",
-            "unknown key `providers.x.url` in angaros.toml:3: [providers.x] has kind, success_rate, failure, latency_ms",
+            "unknown key `providers.x.url` in angaros.toml:3: [providers.x] has kind, success_rate, failure, latency_ms, \
+             rate_per_second",
         ),
         (
             "[providers.sandbox]\nfailure = \"permanant\"\n",
