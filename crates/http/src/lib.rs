@@ -17,6 +17,7 @@ mod dto;
 mod error;
 mod extract;
 mod idempotency;
+mod live;
 mod openapi;
 mod pagination;
 mod parameters;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi as Document;
 
+pub use live::LiveSettings;
 pub use openapi::document as openapi;
 pub use probe::probe;
 pub use server::{Server, serve};
@@ -52,6 +54,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// Refuse calls without a key even while no key exists.
     pub require_keys: bool,
+    /// How clients that follow live status are treated.
+    pub live: LiveSettings,
     /// Writes the Prometheus text.
     pub metrics_text: MetricsText,
     /// Cancelled when the process begins to shut down: from then on it is not ready.
@@ -63,6 +67,7 @@ pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) api: Api,
     pub(crate) written: openapi::Written,
+    pub(crate) places: Arc<live::Places>,
 }
 
 pub(crate) type AppState = Arc<App>;
@@ -76,7 +81,8 @@ pub fn router(service: Arc<Service>, api: Api) -> Router {
 /// Puts around routes what every request passes on its way to one.
 fn surround(routes: Router<AppState>, document: &Document, service: Arc<Service>, api: Api) -> Router {
     let without = parameters::Without::of(document);
-    let app = Arc::new(App { service, api, written: openapi::Written::new(document) });
+    let places = live::Places::new(&api.live);
+    let app = Arc::new(App { service, api, written: openapi::Written::new(document), places });
     routes
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)

@@ -13,9 +13,11 @@ mod error;
 mod event_metrics;
 mod ingest;
 mod keys;
+mod live;
 mod notify;
 mod paging;
 mod persist;
+mod publish;
 mod read;
 mod redrive;
 mod room;
@@ -44,6 +46,7 @@ pub use error::{Missing, ServiceError};
 pub use event_metrics::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault};
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
+pub use live::{News, Topic, Update, Watch};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
 pub use templates::TemplateDraft;
@@ -52,6 +55,8 @@ pub use trace::TraceEntry;
 use coalescer::Coalescer;
 use ingest::Appender;
 use keys::KeyRing;
+use live::Live;
+use publish::Publisher;
 
 /// What the service is told at its start.
 #[derive(Debug, Clone)]
@@ -83,6 +88,8 @@ pub type TransitionCoord = dyn Coord<Transition>;
 pub struct Service {
     store: Arc<dyn Store>,
     coord: Arc<TransitionCoord>,
+    publisher: Arc<Publisher>,
+    live: Live,
     clock: Clock,
     settings: Settings,
     submitter: Coalescer<Submission, Submitted>,
@@ -98,9 +105,17 @@ impl Service {
         clock: Clock,
         settings: Settings,
     ) -> Arc<Service> {
-        let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        let appender = ingest::appender(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys: KeyRing::default() })
+        let publisher = Publisher::new(Arc::clone(&coord));
+        let submitter = submitter::submitter(
+            Arc::clone(&store),
+            Arc::clone(&coord),
+            Arc::clone(&publisher),
+            settings.queue_max,
+        );
+        let appender = ingest::appender(Arc::clone(&store), Arc::clone(&publisher), settings.queue_max);
+        let live = Live::start(Arc::clone(&coord), Arc::clone(&publisher));
+        let keys = KeyRing::default();
+        Arc::new(Service { store, coord, publisher, live, clock, settings, submitter, appender, keys })
     }
 
     /// The clock that everything here goes by.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use angaros_clock::Clock;
 use angaros_engine::Engine;
-use angaros_http::{Api, Server};
+use angaros_http::{Api, LiveSettings, Server};
 use angaros_service::{Access, Service};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -94,6 +94,7 @@ pub(super) fn api(
         body_bytes_max: config.server.body_bytes_max,
         request_timeout: Duration::from_secs(config.server.request_timeout_seconds),
         require_keys: config.security.require_keys,
+        live: LiveSettings::default(),
         metrics_text: Arc::new(move || metrics.render()),
         stopping: stopping.clone(),
     }

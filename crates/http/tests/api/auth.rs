@@ -44,6 +44,9 @@ fn guarded() -> Vec<(Method, String, &'static [Scope])> {
         (Method::GET, format!("{base}/events/metrics"), READ),
         (Method::GET, format!("{base}/campaigns"), READ),
         (Method::GET, format!("{base}/campaigns/{ID}/summary"), READ),
+        (Method::GET, format!("{base}/ws/notifications"), READ),
+        // Without a topic it is refused at once, but only after the key.
+        (Method::GET, format!("{base}/stream/notifications"), READ),
         (Method::GET, format!("{base}/worker"), READ),
         (Method::POST, format!("{base}/worker/start"), ADMIN),
         (Method::POST, format!("{base}/worker/stop"), ADMIN),
