@@ -156,9 +156,10 @@ impl CircuitBreaker {
     /// When it will let a send pass, if only time is in the way.
     pub fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
         let Phase::Open { since, .. } = self.phase else { return None };
-        // A clock that was set back must not keep it open for the size of the step.
-        let waited = now.millis_since(since).max(0);
-        (waited < self.policy.open_millis).then(|| now.plus_millis(self.policy.open_millis - waited))
+        let waited = now.millis_since(since);
+        // A clock that was set back must not keep it open for the size of the step: then a probe may pass at once.
+        let waits = (0..self.policy.open_millis).contains(&waited);
+        waits.then(|| now.plus_millis(self.policy.open_millis - waited))
     }
 
     /// Lets one send pass. There must be [`room`](CircuitBreaker::room). Each send that passed is to be

@@ -55,6 +55,9 @@ metrics! {
     WEBHOOK_FANNED_OUT = Counter "angaros_webhook_deliveries_queued_total": "Deliveries to webhook endpoints that events have queued.";
     COUNT_DRIFT = Gauge "angaros_count_drift": "Counts of days that do not agree with the log, as far as it was audited; anything but 0 is a fault.";
     AUDITS = Counter "angaros_audits_total": "Days whose counts were held against the log, by outcome: agrees, drifts or failed.";
+    LIVE_CONNECTIONS = Gauge "angaros_live_connections": "Clients that follow live status, by transport.";
+    LIVE_FRAMES = Counter "angaros_live_frames_total": "Status changes sent to clients that follow live status, by transport.";
+    LIVE_DROPPED = Counter "angaros_live_dropped_total": "Clients of live status that were let go and have to resume, by reason: slow (they did not keep up) or missed (the service itself did not).";
     STORE_COMMITS = Counter "angaros_store_commits_total": "Committed write transactions.";
     STORE_COMMIT_SECONDS = Histogram "angaros_store_commit_duration_seconds": "Time of a write transaction, from begin to durable.";
     STORE_WAL_PAGES = Gauge "angaros_store_wal_pages": "Pages in the write-ahead log since its last restart.";

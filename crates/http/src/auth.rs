@@ -10,7 +10,7 @@ use angaros_domain::api_key::{Scope, Token};
 use angaros_domain::correlation::Correlation;
 use angaros_service::{Access, Caller};
 use axum::extract::FromRequestParts;
-use http::header::{AUTHORIZATION, HeaderName, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderName, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -19,6 +19,9 @@ use crate::limits::Policy;
 use crate::{AppState, dropin, problems};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What stands in front of a key that is offered as a WebSocket protocol.
+const KEY_PROTOCOL: &str = "angaros.key.";
 
 /// What a route asks of a key: one of these scopes.
 pub(crate) trait Need {
@@ -98,21 +101,58 @@ impl<N: Need> FromRequestParts<AppState> for Authorized<N> {
         let token = secret.and_then(Token::parse);
         let access = app.service.access(token.as_ref()).await?;
         count::<N>(app, &access, parts)?;
-        let tenant = match access {
-            Access::Open if !app.api.require_keys => TenantId::DEFAULT,
-            Access::Open => {
-                return Err(unauthorized("This service takes only calls with a key, and none was made yet."));
-            }
-            Access::Denied if secret.is_none() => {
-                return Err(unauthorized("The call carries no key."));
-            }
-            Access::Denied => return Err(unauthorized("The key is unknown or revoked.")),
-            Access::Key(key) if N::ANY_OF.iter().any(|scope| key.allows(*scope)) => key.tenant,
-            Access::Key(_) => return Err(forbidden(N::ANY_OF)),
-        };
-        let correlation = parts.extensions.get::<Correlation>().cloned();
-        let correlation = correlation.ok_or_else(|| Problem::internal("a request without correlation"))?;
-        Ok(Authorized { caller: Caller { tenant, correlation }, need: PhantomData })
+        let tenant = admit::<N>(app, access, secret.is_some())?;
+        Ok(Authorized { caller: Caller { tenant, correlation: correlation(parts)? }, need: PhantomData })
+    }
+}
+
+/// A caller who stays, and may do what `N` stands for as long as its key holds.
+pub(crate) struct Staying<N> {
+    /// For whom, and what ties the call together.
+    pub(crate) caller: Caller,
+    token: Option<Token>,
+    need: PhantomData<N>,
+}
+
+impl<N: Need> Staying<N> {
+    /// The public part of the caller's key; `None` if the service runs open.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.token.as_ref().map(Token::prefix)
+    }
+
+    /// Whether the caller may still do what it does. While nobody can tell, it may.
+    pub(crate) async fn may_stay(&self, app: &AppState) -> bool {
+        match app.service.access(self.token.as_ref()).await {
+            Ok(access) => admit::<N>(app, access, true).is_ok_and(|tenant| tenant == self.caller.tenant),
+            Err(_) => true,
+        }
+    }
+}
+
+impl<N: Need> FromRequestParts<AppState> for Staying<N> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Staying<N>, Problem> {
+        let secret = secret(&parts.headers).or_else(|| offered(&parts.headers));
+        let token = secret.and_then(Token::parse);
+        let access = app.service.access(token.as_ref()).await?;
+        count::<N>(app, &access, parts)?;
+        let is_key = matches!(access, Access::Key(_));
+        let tenant = admit::<N>(app, access, secret.is_some())?;
+        let caller = Caller { tenant, correlation: correlation(parts)? };
+        Ok(Staying { caller, token: token.filter(|_| is_key), need: PhantomData })
+    }
+}
+
+/// The tenant that a caller may act for.
+fn admit<N: Need>(app: &AppState, access: Access, has_secret: bool) -> Result<TenantId, Problem> {
+    match access {
+        Access::Open if !app.api.require_keys => Ok(TenantId::DEFAULT),
+        Access::Open => Err(unauthorized("This service takes only calls with a key, and none was made yet.")),
+        Access::Denied if !has_secret => Err(unauthorized("The call carries no key.")),
+        Access::Denied => Err(unauthorized("The key is unknown or revoked.")),
+        Access::Key(key) if N::ANY_OF.iter().any(|scope| key.allows(*scope)) => Ok(key.tenant),
+        Access::Key(_) => Err(forbidden(N::ANY_OF)),
     }
 }
 
@@ -127,6 +167,17 @@ fn count<N: Need>(app: &AppState, access: &Access, parts: &Parts) -> Result<(), 
         Access::Denied => (Some(Policy::Default), None),
     };
     policy.map_or(Ok(()), |policy| limiter.admit(policy, key_prefix, parts, app.service.clock().now()))
+}
+
+fn correlation(parts: &Parts) -> Result<Correlation, Problem> {
+    let correlation = parts.extensions.get::<Correlation>().cloned();
+    correlation.ok_or_else(|| Problem::internal("a request without correlation"))
+}
+
+/// A key among the protocols that a WebSocket client offers: browsers let scripts set no other header there.
+fn offered(headers: &HeaderMap) -> Option<&str> {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|offer| offer.to_str().ok());
+    offers.flat_map(|offer| offer.split(',')).find_map(|offer| offer.trim().strip_prefix(KEY_PROTOCOL))
 }
 
 /// The text that should be a token. `X-API-Key` goes first: whoever sends both may have the other from a proxy.

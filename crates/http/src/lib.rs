@@ -18,6 +18,7 @@ mod error;
 mod extract;
 mod idempotency;
 mod limits;
+mod live;
 mod openapi;
 mod pagination;
 mod parameters;
@@ -38,6 +39,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi as Document;
 
 pub use limits::Limits;
+pub use live::LiveSettings;
 pub use openapi::document as openapi;
 pub use probe::probe;
 pub use server::{Server, serve};
@@ -56,6 +58,8 @@ pub struct Api {
     pub require_keys: bool,
     /// How often callers may call.
     pub limits: Limits,
+    /// How clients that follow live status are treated.
+    pub live: LiveSettings,
     /// Writes the Prometheus text.
     pub metrics_text: MetricsText,
     /// Cancelled when the process begins to shut down: from then on it is not ready.
@@ -69,6 +73,7 @@ pub(crate) struct App {
     /// Counts calls; `None` if nothing is limited.
     pub(crate) limiter: Option<limits::Limiter>,
     pub(crate) written: openapi::Written,
+    pub(crate) places: Arc<live::Places>,
 }
 
 pub(crate) type AppState = Arc<App>;
@@ -82,8 +87,8 @@ pub fn router(service: Arc<Service>, api: Api) -> Router {
 /// Puts around routes what every request passes on its way to one.
 fn surround(routes: Router<AppState>, document: &Document, service: Arc<Service>, api: Api) -> Router {
     let without = parameters::Without::of(document);
-    let limiter = limits::Limiter::new(&api.limits);
-    let app = Arc::new(App { service, api, limiter, written: openapi::Written::new(document) });
+    let (limiter, places) = (limits::Limiter::new(&api.limits), live::Places::new(&api.live));
+    let app = Arc::new(App { service, api, limiter, written: openapi::Written::new(document), places });
     routes
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)

@@ -22,11 +22,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::dto::event_metrics::GroupByName;
+use crate::dto::live::{Acknowledgement, ErrorFrame, LiveRequest, LiveUpdate};
 use crate::dto::problem::ProblemBody;
 use crate::problems::Kind;
 use crate::routes::{
-    BASE, campaigns, events, health, messages, metrics, notifications, prometheus, recipients, templates,
-    webhook_endpoints, worker,
+    BASE, campaigns, events, health, messages, metrics, notifications, prometheus, recipients, stream,
+    templates, webhook_endpoints, worker, ws,
 };
 use crate::{AppState, docs, problems, timeline};
 
@@ -42,6 +43,8 @@ pub(crate) mod tag {
     pub(crate) const EVENTS: &str = "Events";
     /// Telling others of events.
     pub(crate) const WEBHOOKS: &str = "Webhooks";
+    /// Statuses as they change.
+    pub(crate) const LIVE: &str = "Live";
     /// Pausing and resuming.
     pub(crate) const WORKER: &str = "Worker";
     /// Health, numbers and documents.
@@ -98,6 +101,16 @@ problem_sets! {
     DisabledEndpoint = [ENDPOINT_DISABLED];
     /// What rendering may answer.
     Unfit = [UNPROCESSABLE];
+    /// What connecting a WebSocket may answer.
+    Socket = [
+        INVALID_PARAMETER, UNAUTHORIZED, FORBIDDEN, FOREIGN_ORIGIN, UPGRADE_REQUIRED, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT,
+        LIVE_LIMIT,
+    ];
+    /// What opening a stream of live status may answer.
+    Stream = [
+        INVALID_PARAMETER, INVALID_CURSOR, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT,
+        LIVE_LIMIT,
+    ];
     /// What readiness may answer.
     NotReady = [NOT_READY];
 }
@@ -140,10 +153,19 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
         (name = tag::MESSAGES, description = "What was sent, and what came of it."),
         (name = tag::EVENTS, description = "Record what happened, read it, and count it."),
         (name = tag::WEBHOOKS, description = "Have events posted to endpoints of yours, signed and retried."),
+        (name = tag::LIVE, description = "Statuses as they change, over WebSockets and event streams."),
         (name = tag::WORKER, description = "Pause and resume sending."),
         (name = tag::SERVICE, description = "Health, numbers and documents.")
     ),
-    components(schemas(ProblemBody, timeline::Order, GroupByName)),
+    components(schemas(
+        ProblemBody,
+        timeline::Order,
+        GroupByName,
+        LiveRequest,
+        LiveUpdate,
+        Acknowledgement,
+        ErrorFrame
+    )),
     security(("api_key" = []), ("bearer" = [])),
     modifiers(&Keys)
 )]
@@ -204,6 +226,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(webhook_endpoints::deliveries::list))
         .routes(routes!(webhook_endpoints::deliveries::get))
         .routes(routes!(webhook_endpoints::deliveries::retry))
+        .routes(routes!(ws::connect))
+        .routes(routes!(stream::open))
         .routes(routes!(worker::get))
         .routes(routes!(worker::start))
         .routes(routes!(worker::stop))
@@ -229,11 +253,14 @@ pub fn document() -> Document {
     routes().into_openapi()
 }
 
+/// Where WebSockets connect.
+pub(crate) const SOCKET_PATH: &str = "/api/v1/ws/notifications";
+
 /// What the parameter and the header of the correlation id are called in the document.
 const CORRELATION: &str = "CorrelationId";
 
 /// Answers always have all of their keys, but for these, which have those that apply.
-const SPARSE: [&str; 11] = [
+const SPARSE: [&str; 13] = [
     "Problem",
     "Fault",
     "EventResult",
@@ -243,6 +270,8 @@ const SPARSE: [&str; 11] = [
     "LineResult",
     "CloudEvent",
     "EventTally",
+    "LiveAcknowledgement",
+    "LiveTopic",
     "TimeBucket",
     "ValueBucket",
 ];

@@ -52,6 +52,9 @@ problems! {
         "Send the key as X-API-Key or as Authorization: Bearer. Keys are made with `angaros keys create`.";
     FORBIDDEN = FORBIDDEN "forbidden" "The key may not do this"
         "The detail names the scope that the call needs. Use a key that has it.";
+    FOREIGN_ORIGIN = FORBIDDEN "foreign-origin" "The page is not of this service"
+        "A service without keys talks over WebSockets only to pages from its own address: otherwise every page that you \
+         visit could listen. Make a key with `angaros keys create` and connect with it.";
     NOT_FOUND = NOT_FOUND "not-found" "There is no such thing"
         "The path does not exist, or nothing of your tenant has this id.";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method-not-allowed" "The path does not know this method"
@@ -85,6 +88,9 @@ problems! {
         "Try again after the time in Retry-After; nothing of this one was stored. Each key, and each address without a \
          key, has so many calls a minute as RateLimit-Policy says, and RateLimit says what is left of them. The limits \
          are limits.inbound_per_minute and limits.metrics_per_minute in the configuration.";
+    UPGRADE_REQUIRED = UPGRADE_REQUIRED "upgrade-required" "The path speaks WebSocket"
+        "Connect with a WebSocket client over HTTP/1.1. GET /api/v1/stream/notifications gives the same as server-sent \
+         events to clients that have none.";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side"
         "The log has the cause, under the correlation id of this answer. Sending the request again with the same \
          Idempotency-Key is safe.";
@@ -95,6 +101,9 @@ problems! {
          stored but the events of a stream that came before; as many as accepted_count says were queued.";
     TIMEOUT = SERVICE_UNAVAILABLE "timeout" "The answer took too long"
         "The request may still be carried out. Send it again with the same Idempotency-Key to learn its outcome.";
+    LIVE_LIMIT = SERVICE_UNAVAILABLE "live-limit" "Too much is followed live"
+        "The detail says what is full: the connections of the service or of the key, or the topics of the connection. \
+         Close what is not needed, or follow a batch, a campaign or everything with one topic.";
     NOT_READY = SERVICE_UNAVAILABLE "not-ready" "The service is not ready"
         "The member dependencies names what it waits for. While it shuts down it takes no new work.";
 }

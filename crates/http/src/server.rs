@@ -31,7 +31,7 @@ const HEADER_BYTES_MAX: u32 = 32 * 1024;
 /// How connections are treated.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Connections that may be open at once; more wait in the kernel's queue.
+    /// Connections that may be open at once, those that follow live status included; more wait in the kernel's queue.
     pub connections_max: usize,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,
@@ -42,7 +42,7 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Server {
         Server {
-            connections_max: 10_000,
+            connections_max: 20_000,
             header_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(20),
         }
@@ -63,7 +63,7 @@ pub async fn serve(listener: TcpListener, router: Router, server: Server, stop: 
             peer,
             patience: server.header_timeout,
             watcher: graceful.watcher(),
-            slot,
+            slot: Slot { _held: Arc::new(slot) },
         };
         let cut = cut.clone();
         tokio::spawn(async move {
@@ -75,8 +75,14 @@ pub async fn serve(listener: TcpListener, router: Router, server: Server, stop: 
     }
     drop(listener);
     let open = Arc::clone(&slots);
+    let all = u32::try_from(server.connections_max).unwrap_or(u32::MAX);
+    let finished = async {
+        graceful.shutdown().await;
+        // Those that were taken over are not hyper's any more.
+        drop(slots.acquire_many(all).await);
+    };
     tokio::select! {
-        () = graceful.shutdown() => 0,
+        () = finished => 0,
         () = tokio::time::sleep(server.shutdown_timeout) => {
             let left = server.connections_max - open.available_permits();
             cut.cancel();
@@ -129,13 +135,27 @@ fn is_the_clients(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+/// A connection's place among those that may be open at once. Whoever takes a connection over, as WebSockets do, keeps
+/// the place until it ends, so that it is counted and waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    _held: Arc<OwnedSemaphorePermit>,
+}
+
+impl Slot {
+    /// That of the connection on which a request came; none if it came without one.
+    pub(crate) fn of(extensions: &http::Extensions) -> Option<Slot> {
+        extensions.get::<Slot>().cloned()
+    }
+}
+
 struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
     router: Router,
     peer: SocketAddr,
     patience: Duration,
     watcher: Watcher,
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
 }
 
 impl Connection {
@@ -145,10 +165,11 @@ impl Connection {
         drop(stream.set_nodelay(true));
         let begun = Arc::new(AtomicBool::new(false));
         let service = {
-            let begun = Arc::clone(&begun);
+            let (begun, slot) = (Arc::clone(&begun), slot.clone());
             service_fn(move |mut request: hyper::Request<Incoming>| {
                 begun.store(true, Ordering::Relaxed);
                 request.extensions_mut().insert(ConnectInfo(peer));
+                request.extensions_mut().insert(slot.clone());
                 router.clone().oneshot(request)
             })
         };

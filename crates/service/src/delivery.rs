@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use angaros_domain::event::Event;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::webhook_endpoint::Heard;
-use angaros_domain::{LeaseId, Notification, Timestamp, WorkerId, metric};
+use angaros_domain::{LeaseId, Notification, Status, Timestamp, WorkerId, metric};
 use angaros_store::{
     ClaimParams, ClaimedLease, Expiry, Position, Promotion, RescueParams, Settled, SettledItem, Settlement,
     Transition,
 };
 
-use crate::{Result, Service, TransitionCoord};
+use crate::publish::Publication;
+use crate::{Result, Service};
 
 /// A claimed notification and what is to become of it.
 #[derive(Debug, Clone)]
@@ -28,14 +30,17 @@ pub struct Finished {
 impl Service {
     /// Claims ready notifications for a worker.
     pub async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
+        let publication = self.publisher.begin();
         let lease = self.store.claim(params).await?;
         if let Some(lease) = &lease {
             metrics::counter!(metric::CLAIMS).increment(1);
             metrics::counter!(metric::CLAIMED).increment(lease.claims.len() as u64);
             if self.coord.is_watched() {
+                // Behind what was claimed, and before what comes of it. The claim stands even if this is not known.
+                let end = self.store.end().await.unwrap_or(publication.behind());
                 let started =
-                    |claim: &crate::Claim| Transition::processing(&claim.notification, lease.claimed_at);
-                self.coord.publish(lease.claims.iter().map(started).collect());
+                    |claim: &crate::Claim| Transition::processing(&claim.notification, lease.claimed_at, end);
+                publication.publish(lease.claims.iter().map(started).collect());
             }
         }
         Ok(lease)
@@ -60,18 +65,18 @@ impl Service {
                     continue;
                 }
             };
-            let transition = Transition::of(&notification, Position::default());
+            let entered = entered(&notification, &events);
             due = due.into_iter().chain(notification.due_at()).min();
             let group = *group_of.entry(lease).or_insert_with(|| {
                 settlements.push(Settlement { lease, items: Vec::new() });
                 settlements.len() - 1
             });
             let place = settlements[group].items.len();
-            applied.push(Some((group, place, transition)));
+            applied.push(Some((group, place, entered)));
             settlements[group].items.push(SettledItem { slot, notification, events, heard });
         }
+        let publication = self.publisher.begin();
         let stored = self.store.settle(settlements).await?;
-        self.coord.log_grew();
         metrics::counter!(metric::SETTLES).increment(1);
         let mut outcomes = Vec::with_capacity(applied.len());
         let mut transitions = Vec::with_capacity(applied.len());
@@ -80,13 +85,12 @@ impl Service {
             let outcome =
                 item.as_ref().map_or(Settled::Stale, |(group, place, _)| stored[*group][*place].clone());
             match (item, &outcome) {
-                (Some((_, _, transition)), Settled::Applied(position)) => {
-                    transitions.push(Transition { position: Some(*position), ..transition });
+                (Some((_, _, entered)), Settled::Applied(position)) => {
+                    transitions.extend(placed(entered, *position));
                 }
-                (Some((_, _, transition)), Settled::Overtaken(notification, position)) => {
+                (Some((_, _, entered)), Settled::Overtaken(notification, position)) => {
                     // The receipt's event is the last one, right after those of the result.
-                    let before = Position(position.0 - 1);
-                    transitions.push(Transition { position: Some(before), ..transition });
+                    transitions.extend(placed(entered, Position(position.0 - 1)));
                     transitions.push(Transition::of(notification, *position));
                 }
                 _ => stale += 1,
@@ -100,7 +104,7 @@ impl Service {
         if let Some(at) = due {
             self.coord.due_at(at);
         }
-        announce(&*self.coord, transitions);
+        announce(publication, transitions);
         Ok(outcomes)
     }
 
@@ -120,31 +124,55 @@ impl Service {
 
     /// Moves what is due into its lane.
     pub async fn promote(&self, limit: usize) -> Result<Promotion> {
+        let publication = self.publisher.begin();
         let promotion = self.store.promote(self.clock.now(), limit).await?;
         if promotion.moved > 0 {
             metrics::counter!(metric::PROMOTED).increment(promotion.moved as u64);
             self.coord.work_ready();
-            self.coord.log_grew();
-            self.coord.publish(promotion.transitions.clone());
+            publication.publish(promotion.transitions.clone());
         }
         Ok(promotion)
     }
 
     /// Gives up what waits beyond its end.
     pub async fn expire(&self, limit: usize) -> Result<Expiry> {
+        let publication = self.publisher.begin();
         let expiry = self.store.expire(self.clock.now(), limit).await?;
-        announce(&*self.coord, expiry.transitions.clone());
+        announce(publication, expiry.transitions.clone());
         Ok(expiry)
     }
 }
 
 /// Counts and publishes status changes that attempts and receipts brought.
-pub(crate) fn announce(coord: &TransitionCoord, transitions: Vec<Transition>) {
+pub(crate) fn announce(publication: Publication, transitions: Vec<Transition>) {
     for transition in &transitions {
         let labels = [("channel", transition.channel.as_str()), ("status", transition.status.as_str())];
         metrics::counter!(metric::TRANSITIONS, &labels).increment(1);
     }
-    if !transitions.is_empty() {
-        coord.publish(transitions);
-    }
+    publication.publish(transitions);
+}
+
+/// The statuses that a result brought, oldest first. `processing` was published when it began.
+fn entered(notification: &Notification, events: &[Event]) -> Vec<Transition> {
+    let told = events.iter().filter_map(|event| Some((event.name.parse().ok()?, attempt_of(event))));
+    told.filter(|(status, _)| *status != Status::Processing)
+        .map(|(status, attempt)| Transition {
+            status,
+            attempt,
+            ..Transition::of(notification, Position::default())
+        })
+        .collect()
+}
+
+/// The number of the attempt that one of the engine's own events is about; 0 before the first.
+pub(crate) fn attempt_of(event: &Event) -> u32 {
+    let attempt = event.metadata.get("attempt").and_then(serde_json::Value::as_u64);
+    attempt.and_then(|attempt| u32::try_from(attempt).ok()).unwrap_or(0)
+}
+
+/// Gives changes their places in the log: one after the other, up to `last`.
+fn placed(entered: Vec<Transition>, last: Position) -> impl Iterator<Item = Transition> {
+    let first = last.0 + 1 - entered.len() as i64;
+    let places = (first..).map(Position);
+    entered.into_iter().zip(places).map(|(transition, position)| Transition { position, ..transition })
 }

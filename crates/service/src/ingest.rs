@@ -9,7 +9,8 @@ use angaros_store::{Appended, Reported, Store};
 
 use crate::coalescer::{Coalescer, Limits};
 use crate::delivery::announce;
-use crate::{Caller, Result, Service, ServiceError, TransitionCoord};
+use crate::publish::Publisher;
+use crate::{Caller, Result, Service, ServiceError};
 
 /// Rows that one commit takes under saturation. Larger commits touch each page of the random indexes less often.
 const COMMIT_ROWS_MAX: usize = 10_000;
@@ -87,11 +88,7 @@ impl From<Appended> for Ingested {
 pub(crate) type Appender = Coalescer<Arc<Vec<Reported>>, Vec<Appended>>;
 
 /// Starts an appender. It tells of the notifications that events change.
-pub(crate) fn appender(
-    store: Arc<dyn Store>,
-    coord: Arc<TransitionCoord>,
-    queue_max: usize,
-) -> Arc<Appender> {
+pub(crate) fn appender(store: Arc<dyn Store>, publisher: Arc<Publisher>, queue_max: usize) -> Arc<Appender> {
     let limits = Limits {
         in_flight: 1,
         queue_max,
@@ -99,13 +96,13 @@ pub(crate) fn appender(
         weight: |events: &Arc<Vec<_>>| events.len(),
     };
     Arc::new(Coalescer::start("append", limits, move |requests: Vec<Arc<Vec<Reported>>>| {
-        let (store, coord) = (Arc::clone(&store), Arc::clone(&coord));
+        let (store, publisher) = (Arc::clone(&store), Arc::clone(&publisher));
         async move {
             let sizes: Vec<usize> = requests.iter().map(|events| events.len()).collect();
             let events = requests.into_iter().flat_map(Arc::unwrap_or_clone).collect();
+            let publication = publisher.begin();
             let report = store.append(events).await?;
-            coord.log_grew();
-            announce(&*coord, report.transitions);
+            announce(publication, report.transitions);
             let mut outcomes = report.outcomes.into_iter();
             Ok(sizes.into_iter().map(|size| outcomes.by_ref().take(size).collect()).collect())
         }

@@ -15,9 +15,11 @@ mod event_metrics;
 mod fan_out;
 mod ingest;
 mod keys;
+mod live;
 mod notify;
 mod paging;
 mod persist;
+mod publish;
 mod read;
 mod redrive;
 mod room;
@@ -51,6 +53,7 @@ pub use event_metrics::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, Range
 pub use fan_out::Followed;
 pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
+pub use live::{News, Topic, Update, Watch};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
 pub use templates::TemplateDraft;
@@ -60,6 +63,8 @@ pub use webhooks::{EndpointChange, EndpointDraft};
 use coalescer::Coalescer;
 use ingest::Appender;
 use keys::KeyRing;
+use live::Live;
+use publish::Publisher;
 
 /// What the service is told at its start.
 #[derive(Debug, Clone)]
@@ -91,6 +96,8 @@ pub type TransitionCoord = dyn Coord<Transition>;
 pub struct Service {
     store: Arc<dyn Store>,
     coord: Arc<TransitionCoord>,
+    publisher: Arc<Publisher>,
+    live: Live,
     clock: Clock,
     settings: Settings,
     submitter: Coalescer<Submission, Submitted>,
@@ -109,10 +116,28 @@ impl Service {
         clock: Clock,
         settings: Settings,
     ) -> Arc<Service> {
-        let submitter = submitter::submitter(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        let appender = ingest::appender(Arc::clone(&store), Arc::clone(&coord), settings.queue_max);
-        let (keys, accounts, followed) = (KeyRing::default(), Mutex::default(), Notify::new());
-        Arc::new(Service { store, coord, clock, settings, submitter, appender, keys, accounts, followed })
+        let publisher = Publisher::new(Arc::clone(&coord));
+        let submitter = submitter::submitter(
+            Arc::clone(&store),
+            Arc::clone(&coord),
+            Arc::clone(&publisher),
+            settings.queue_max,
+        );
+        let appender = ingest::appender(Arc::clone(&store), Arc::clone(&publisher), settings.queue_max);
+        let live = Live::start(Arc::clone(&coord), Arc::clone(&publisher));
+        Arc::new(Service {
+            store,
+            coord,
+            publisher,
+            live,
+            clock,
+            settings,
+            submitter,
+            appender,
+            keys: KeyRing::default(),
+            accounts: Mutex::default(),
+            followed: Notify::new(),
+        })
     }
 
     /// The clock that everything here goes by.

@@ -105,6 +105,6 @@ impl Service {
 }
 
 /// What ties a cursor to a tenant's log.
-fn feed_scope(tenant: TenantId) -> String {
+pub(crate) fn feed_scope(tenant: TenantId) -> String {
     format!("feed/{}", tenant.0)
 }

@@ -1,7 +1,9 @@
 //! Taking back and sending again: cancel, retry one, retry many.
 
+use std::sync::Arc;
+
 use angaros_domain::{Notification, NotificationId, TenantId, Timestamp};
-use angaros_store::{Cancelled, RedriveFilter, RedriveParams, Redriven, Transition};
+use angaros_store::{Cancelled, RedriveFilter, RedriveParams, Redriven, StoreError, Transition};
 
 use crate::{Missing, Result, Service, ServiceError};
 
@@ -11,13 +13,18 @@ const REDRIVE_CHUNK: usize = 500;
 impl Service {
     /// Takes a notification back. Once this has answered it is never sent.
     pub async fn cancel(&self, tenant: TenantId, id: NotificationId) -> Result<Notification> {
-        let outcome = self.store.cancel(vec![(tenant, id)], self.clock.now()).await?.pop();
-        match outcome {
-            Some(Cancelled::Done(notification, position)) => {
-                self.coord.log_grew();
-                self.coord.publish(vec![Transition::of(&notification, position)]);
-                Ok(*notification)
+        let (store, publisher, now) =
+            (Arc::clone(&self.store), Arc::clone(&self.publisher), self.clock.now());
+        let outcome = to_its_end(async move {
+            let publication = publisher.begin();
+            let outcome = store.cancel(vec![(tenant, id)], now).await?.pop();
+            if let Some(Cancelled::Done(notification, position)) = &outcome {
+                publication.publish(vec![Transition::of(notification, *position)]);
             }
+            Ok(outcome)
+        });
+        match outcome.await? {
+            Some(Cancelled::Done(notification, _)) => Ok(*notification),
             Some(Cancelled::Refused(status)) => Err(ServiceError::WrongStatus(status)),
             Some(Cancelled::Unknown) | None => Err(ServiceError::NotFound(Missing::Notification)),
         }
@@ -58,12 +65,26 @@ impl Service {
     ) -> Result<Redriven> {
         let now = self.clock.now();
         let params = RedriveParams { tenant, filter, failed_until, now, limit: REDRIVE_CHUNK };
-        let redriven = self.store.redrive(params).await?;
-        if !redriven.done.is_empty() {
-            self.coord.work_ready();
-            self.coord.log_grew();
-            self.coord.publish(redriven.done.iter().map(|(n, at)| Transition::of(n, *at)).collect());
-        }
-        Ok(redriven)
+        let (store, publisher, coord) =
+            (Arc::clone(&self.store), Arc::clone(&self.publisher), Arc::clone(&self.coord));
+        let redriven = to_its_end(async move {
+            let publication = publisher.begin();
+            let redriven = store.redrive(params).await?;
+            if !redriven.done.is_empty() {
+                coord.work_ready();
+                publication.publish(redriven.done.iter().map(|(n, at)| Transition::of(n, *at)).collect());
+            }
+            Ok(redriven)
+        });
+        redriven.await
     }
+}
+
+/// Lets a change be stored and published even if nobody waits for it any more: a caller may hang up in between.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = std::result::Result<T, StoreError>> + Send + 'static,
+) -> Result<T> {
+    // It fails only if the work panicked or the runtime ends.
+    let done = tokio::spawn(work).await.map_err(|error| StoreError::Internal(error.to_string()))?;
+    Ok(done?)
 }

@@ -7,6 +7,7 @@ use angaros_store::{Position, Store, Submission, Submitted, Transition};
 
 use crate::TransitionCoord;
 use crate::coalescer::{Coalescer, Limits};
+use crate::publish::Publisher;
 
 /// Rows that one transaction may take under saturation: bounds the time of a commit, which everyone in it waits for.
 const COMMIT_ROWS_MAX: usize = 5_000;
@@ -15,6 +16,7 @@ const COMMIT_ROWS_MAX: usize = 5_000;
 pub(crate) fn submitter(
     store: Arc<dyn Store>,
     coord: Arc<TransitionCoord>,
+    publisher: Arc<Publisher>,
     queue_max: usize,
 ) -> Coalescer<Submission, Submitted> {
     let limits = Limits {
@@ -24,17 +26,20 @@ pub(crate) fn submitter(
         weight: |submission: &Submission| submission.notifications.len(),
     };
     Coalescer::start("submit", limits, move |submissions: Vec<Submission>| {
-        let (store, coord) = (Arc::clone(&store), Arc::clone(&coord));
+        let (store, coord, publisher) = (Arc::clone(&store), Arc::clone(&coord), Arc::clone(&publisher));
         async move {
+            let publication = publisher.begin();
+            let is_watched = publication.is_watched();
             let news: Vec<Announcement> =
-                submissions.iter().map(|s| Announcement::of(s, coord.is_watched())).collect();
+                submissions.iter().map(|submission| Announcement::of(submission, is_watched)).collect();
             let outcomes = store.submit(submissions).await?;
-            coord.log_grew();
+            let mut transitions = Vec::new();
             for (news, outcome) in news.into_iter().zip(&outcomes) {
                 if let Submitted::Stored(position) = outcome {
-                    news.make(*position, &*coord);
+                    transitions.extend(news.make(*position, &*coord));
                 }
             }
+            publication.publish(transitions);
             Ok(outcomes)
         }
     })
@@ -65,7 +70,8 @@ impl Announcement {
         news
     }
 
-    fn make(self, position: Position, coord: &TransitionCoord) {
+    /// Tells whoever has work to do; answers the changes for those who watch, each with its place.
+    fn make(self, position: Position, coord: &TransitionCoord) -> impl Iterator<Item = Transition> + use<> {
         for channel in Channel::ALL {
             let accepted = self.accepted[channel.index()];
             if accepted > 0 {
@@ -80,11 +86,7 @@ impl Announcement {
         }
         // The events of one submission stand together at the end of its stretch of the log, in order.
         let first = position.0 + 1 - self.watched.len() as i64;
-        let placed = self
-            .watched
-            .into_iter()
-            .zip(first..)
-            .map(|(transition, place)| Transition { position: Some(Position(place)), ..transition });
-        coord.publish(placed.collect());
+        let placed = self.watched.into_iter().zip(first..);
+        placed.map(|(transition, place)| Transition { position: Position(place), ..transition })
     }
 }

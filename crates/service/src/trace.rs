@@ -54,7 +54,7 @@ impl Service {
         entries.extend(events.iter().map(entry));
         // An attempt under way is in no event yet: its lease tells of it.
         if notification.status == Status::Processing
-            && let Some(at) = self.store.claimed_at(tenant, id).await?
+            && let Some(at) = self.store.claimed_at(tenant, &[id]).await?.pop().flatten()
         {
             entries.push(TraceEntry {
                 event: Status::Processing.as_str().into(),

@@ -162,7 +162,7 @@ async fn what_is_stored_is_published_once_with_its_place() {
     let batch = BatchDraft { notifications: vec![draft(); 3], campaign_id: None, metadata: Map::new() };
     service.notify_batch(&caller(), batch, None).await.unwrap();
     let published = changes.recv().await.unwrap();
-    let places: Vec<i64> = published.iter().map(|t| t.position.unwrap().0).collect();
+    let places: Vec<i64> = published.iter().map(|t| t.position.0).collect();
     assert_eq!(places, [1, 2, 3]);
     assert!(published.iter().all(|t| t.status == Status::Queued));
     let cancelled = service.cancel(TENANT, published[1].id).await.unwrap();

@@ -42,10 +42,13 @@ pub(crate) fn notifications(
 pub(crate) fn claimed_at(
     connection: &Connection,
     tenant: TenantId,
-    id: NotificationId,
-) -> Result<Option<Timestamp>> {
-    let Some((slot, _)) = stored(connection, tenant, id)? else { return Ok(None) };
-    Ok(lease::claimed(connection)?.remove(&slot))
+    ids: &[NotificationId],
+) -> Result<Vec<Option<Timestamp>>> {
+    let claimed = lease::claimed(connection)?;
+    let at = |id: &NotificationId| {
+        Ok(stored(connection, tenant, *id)?.and_then(|(slot, _)| claimed.get(&slot).copied()))
+    };
+    ids.iter().map(at).collect()
 }
 
 pub(crate) fn batch(connection: &Connection, tenant: TenantId, id: BatchId) -> Result<Option<BatchView>> {

@@ -187,8 +187,9 @@ impl Reader for SqliteStore {
         self.readers.run(move |c| timeline::timeline(c, tenant, &subject, &filter, &page)).await
     }
 
-    async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
-        self.readers.run(move |c| read::claimed_at(c, tenant, id)).await
+    async fn claimed_at(&self, tenant: TenantId, ids: &[NotificationId]) -> Result<Vec<Option<Timestamp>>> {
+        let ids = ids.to_vec();
+        self.readers.run(move |c| read::claimed_at(c, tenant, &ids)).await
     }
 
     async fn sent_messages(

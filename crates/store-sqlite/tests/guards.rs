@@ -145,7 +145,7 @@ async fn what_was_claimed_survives_a_restart_as_a_lease() {
     assert_eq!(store.claim(params).await.unwrap().unwrap().claims.len(), 1);
     drop(store);
     let store = open(&path, true).unwrap();
-    assert_eq!(store.claimed_at(n.tenant, n.id).await.unwrap(), Some(NOW));
+    assert_eq!(store.claimed_at(n.tenant, &[n.id]).await.unwrap(), [Some(NOW)]);
 }
 
 /// Another process holds the write lock for a while: what comes meanwhile waits for it and is stored.

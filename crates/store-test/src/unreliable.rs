@@ -131,7 +131,7 @@ hand_on! { Reader {
     fn idempotent(tenant: TenantId, key: &IdempotencyKey) -> Option<(Idempotent, Fingerprint)>;
     fn batch(tenant: TenantId, id: BatchId) -> Option<BatchView>;
     fn message_timeline(tenant: TenantId, message_id: &str, filter: &TimelineFilter, page: PageRequest<(Timestamp, EventId)>) -> Vec<Event>;
-    fn claimed_at(tenant: TenantId, id: NotificationId) -> Option<Timestamp>;
+    fn claimed_at(tenant: TenantId, ids: &[NotificationId]) -> Vec<Option<Timestamp>>;
     fn sent_messages(tenant: TenantId, page: PageRequest<(Timestamp, NotificationId)>) -> Vec<SentMessage>;
     fn stats(tenant: Option<TenantId>, now: Timestamp) -> Stats;
     fn ping() -> ();

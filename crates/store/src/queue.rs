@@ -195,8 +195,9 @@ pub struct Transition {
     pub attempt: u32,
     /// When it happened.
     pub at: Timestamp,
-    /// Where the log tells of it; `None` for `processing`, which is logged when the attempt is settled.
-    pub position: Option<Position>,
+    /// Where the log tells of it. For `processing`, which is logged when the attempt is settled: where the log ended
+    /// at the claim.
+    pub position: Position,
 }
 
 impl Transition {
@@ -212,18 +213,17 @@ impl Transition {
             status: notification.status,
             attempt: notification.attempts,
             at: notification.updated_at,
-            position: Some(position),
+            position,
         }
     }
 
-    /// The change to `processing` of a notification that was just claimed.
-    pub fn processing(notification: &Notification, at: Timestamp) -> Transition {
+    /// The change to `processing` of a notification that was just claimed, while the log ends at `end`.
+    pub fn processing(notification: &Notification, at: Timestamp, end: Position) -> Transition {
         Transition {
             status: Status::Processing,
             attempt: notification.attempts + 1,
             at,
-            position: None,
-            ..Transition::of(notification, Position(0))
+            ..Transition::of(notification, end)
         }
     }
 }

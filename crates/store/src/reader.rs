@@ -162,8 +162,8 @@ pub trait Reader: Send + Sync + 'static {
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>>;
 
-    /// When a live lease claimed a notification; `None` if it is not `processing`.
-    async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>>;
+    /// When a live lease claimed each notification, in the order asked; `None` for those that are not `processing`.
+    async fn claimed_at(&self, tenant: TenantId, ids: &[NotificationId]) -> Result<Vec<Option<Timestamp>>>;
 
     /// Sent messages, newest first by `(sent_at, id)`.
     async fn sent_messages(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use angaros_clock::Clock;
 use angaros_engine::Engine;
-use angaros_http::{Api, Limits, Server};
+use angaros_http::{Api, Limits, LiveSettings, Server};
 use angaros_service::{Access, Service};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -99,6 +99,7 @@ pub(super) fn api(
             metrics_per_minute: config.limits.metrics_per_minute,
             trusted_proxies: config.server.trusted_proxies.clone(),
         },
+        live: LiveSettings::default(),
         metrics_text: Arc::new(move || metrics.render()),
         stopping: stopping.clone(),
     }

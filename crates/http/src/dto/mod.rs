@@ -8,6 +8,7 @@ pub(crate) mod cloud_event;
 pub(crate) mod event;
 pub(crate) mod event_metrics;
 pub(crate) mod health;
+pub(crate) mod live;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod notification;

@@ -8,9 +8,11 @@ pub(crate) mod metrics;
 pub(crate) mod notifications;
 pub(crate) mod prometheus;
 pub(crate) mod recipients;
+pub(crate) mod stream;
 pub(crate) mod templates;
 pub(crate) mod webhook_endpoints;
 pub(crate) mod worker;
+pub(crate) mod ws;
 
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};

@@ -55,6 +55,9 @@ pub(crate) fn guarded() -> Vec<(Method, String, &'static [Scope])> {
         (Method::GET, format!("{base}/webhook-endpoints/{ID}/deliveries"), READ),
         (Method::GET, format!("{base}/webhook-endpoints/{ID}/deliveries/{ID}"), READ),
         (Method::POST, format!("{base}/webhook-endpoints/{ID}/deliveries/{ID}/retry"), ADMIN),
+        (Method::GET, format!("{base}/ws/notifications"), READ),
+        // Without a topic it is refused at once, but only after the key.
+        (Method::GET, format!("{base}/stream/notifications"), READ),
         (Method::GET, format!("{base}/worker"), READ),
         (Method::POST, format!("{base}/worker/start"), ADMIN),
         (Method::POST, format!("{base}/worker/stop"), ADMIN),

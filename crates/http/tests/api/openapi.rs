@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{App, header_map, request};
 
 /// Answers with keys that are there only if they apply.
-const SPARSE: [&str; 11] = [
+const SPARSE: [&str; 13] = [
     "Problem",
     "Fault",
     "EventResult",
@@ -19,6 +19,8 @@ const SPARSE: [&str; 11] = [
     "LineResult",
     "CloudEvent",
     "EventTally",
+    "LiveAcknowledgement",
+    "LiveTopic",
     "TimeBucket",
     "ValueBucket",
 ];
@@ -171,7 +173,9 @@ async fn every_example_of_parameters_is_a_request_that_works() {
             }
             run += 1;
         }
-        if !path.contains('{') {
+        // What is live answers for as long as it is read.
+        let is_live = operation["tags"] == serde_json::json!(["Live"]);
+        if !path.contains('{') && !is_live {
             App::new().get(&format!("{path}?{}", query.finish())).await.is(200);
         }
     }

@@ -86,8 +86,8 @@ impl Reader for Broken {
         }
     }
 
-    async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
-        self.inner.claimed_at(tenant, id).await
+    async fn claimed_at(&self, tenant: TenantId, ids: &[NotificationId]) -> Result<Vec<Option<Timestamp>>> {
+        self.inner.claimed_at(tenant, ids).await
     }
 
     async fn sent_messages(

@@ -70,12 +70,13 @@ impl Reader for MemoryStore {
         Ok(self.state().timeline(tenant, filter, &page, |e| e.message_id.as_deref() == Some(message_id)))
     }
 
-    async fn claimed_at(&self, tenant: TenantId, id: NotificationId) -> Result<Option<Timestamp>> {
+    async fn claimed_at(&self, tenant: TenantId, ids: &[NotificationId]) -> Result<Vec<Option<Timestamp>>> {
         let state = self.state();
-        Ok(state.row(tenant, id).and_then(|row| match row.place {
+        let at = |id: &NotificationId| match state.row(tenant, *id)?.place {
             Place::Leased(lease) => state.leases.get(&lease).map(|lease| lease.claimed_at),
             _ => None,
-        }))
+        };
+        Ok(ids.iter().map(at).collect())
     }
 
     async fn sent_messages(

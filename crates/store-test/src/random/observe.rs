@@ -43,9 +43,9 @@ impl<S: Store> Pair<S> {
         }
         for n in &self.notifications {
             prop_assert_eq!(events(&self.store, n, 3).await, events(&self.model, n, 1_000).await);
-            let is_claimed = self.store.claimed_at(n.tenant, n.id).await.unwrap().is_some();
+            let is_claimed = self.store.claimed_at(n.tenant, &[n.id]).await.unwrap()[0].is_some();
             let expected =
-                angaros_store::Reader::claimed_at(&self.model, n.tenant, n.id).await.unwrap().is_some();
+                angaros_store::Reader::claimed_at(&self.model, n.tenant, &[n.id]).await.unwrap()[0].is_some();
             prop_assert_eq!(is_claimed, expected, "{}", n.id);
         }
         self.compare_queues().await

@@ -6,7 +6,7 @@ use angaros_domain::{Channel, Lane, Notification, NotificationId, Priority, Stat
 use angaros_store::{Allowance, ChannelSet, ClaimParams, ClaimedLease, Store};
 
 use super::checks;
-use crate::fixture::{NOW, elaborate, lanes, notification, notifications, retry};
+use crate::fixture::{NOW, elaborate, lanes, notification, notification_id, notifications, retry};
 use crate::steps::{
     claim, claim_at_most, claim_params, get, ids, leases_of, promote, put, put_batch, settle_all, stats,
     tenant, timeline, told,
@@ -55,13 +55,14 @@ async fn a_lease_tells_what_it_holds(store: &dyn Store) {
 async fn a_claimed_one_is_processing_and_nothing_else_changes(store: &dyn Store) {
     let stored = put_batch(store, NOW, vec![elaborate(NOW)]).await;
     let (n, batch) = (stored.notifications[0].clone(), stored.batch.unwrap().id);
-    assert_eq!(store.claimed_at(n.tenant, n.id).await.unwrap(), None);
+    assert_eq!(store.claimed_at(n.tenant, &[n.id]).await.unwrap(), [None]);
     let now = NOW.plus_seconds(3);
     claim(store, now).await;
 
     let expected = Notification { status: Status::Processing, ..n.clone() };
     assert_eq!(get(store, n.id).await, expected, "updated_at too stays as it was");
-    assert_eq!(store.claimed_at(n.tenant, n.id).await.unwrap(), Some(now));
+    let unknown = notification_id(now);
+    assert_eq!(store.claimed_at(n.tenant, &[unknown, n.id]).await.unwrap(), [None, Some(now)]);
     let view = store.batch(n.tenant, batch).await.unwrap().unwrap();
     assert_eq!(view.counts, BTreeMap::from([(Status::Processing, 1)]));
     assert_eq!(

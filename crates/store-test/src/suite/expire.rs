@@ -130,7 +130,7 @@ async fn the_earliest_come_first_up_to_the_limit(store: &dyn Store) {
         (ids_of(&second), second.expired, second.next_at),
         (vec![all[4].id, all[2].id, all[0].id], 3, None)
     );
-    let order: Vec<Option<Position>> = second.transitions.iter().map(|t| t.position).collect();
+    let order: Vec<Position> = second.transitions.iter().map(|t| t.position).collect();
     assert!(order.is_sorted(), "logged in that order");
 }
 

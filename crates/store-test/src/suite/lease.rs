@@ -103,7 +103,7 @@ async fn a_rescued_lease_moves_to_the_rescuer(store: &dyn Store) {
         assert_eq!(claim.notification, stored, "as it is stored");
         let seen = Notification { status: Status::Processing, ..stored.clone() };
         assert_eq!(get(store, stored.id).await, seen, "it is still somebody's");
-        assert_eq!(store.claimed_at(stored.tenant, stored.id).await.unwrap(), Some(NOW));
+        assert_eq!(store.claimed_at(stored.tenant, &[stored.id]).await.unwrap(), [Some(NOW)]);
     }
     assert_eq!((leases_of(store, "one", ENDED).await, leases_of(store, "rescuer", ENDED).await), (0, 1));
     settle_all(store, &rescued, || deliver(NOW), ENDED.plus_seconds(2)).await;

@@ -84,7 +84,7 @@ async fn the_earliest_come_first_up_to_the_limit(store: &dyn Store) {
         (ids_of(&second), second.moved, second.next_due),
         (vec![all[3].id, all[2].id], 2, Some(at(50)))
     );
-    let order: Vec<Option<Position>> = second.transitions.iter().map(|t| t.position).collect();
+    let order: Vec<Position> = second.transitions.iter().map(|t| t.position).collect();
     assert!(order.is_sorted(), "logged in that order");
     let none = store.promote(at(100), 0).await.unwrap();
     assert_eq!(none, Promotion { transitions: vec![], moved: 0, next_due: Some(at(50)) });

@@ -38,7 +38,7 @@ async fn notifications_come_in_the_order_asked(store: &dyn Store) {
 async fn a_live_lease_shows_until_it_is_settled(store: &dyn Store) {
     let n = notification(NOW);
     put(store, std::slice::from_ref(&n)).await;
-    let claimed_at = || async { store.claimed_at(TenantId::DEFAULT, n.id).await.unwrap() };
+    let claimed_at = || async { store.claimed_at(TenantId::DEFAULT, &[n.id]).await.unwrap()[0] };
     assert_eq!(claimed_at().await, None);
 
     let first = claim(store, NOW.plus_seconds(1)).await;
@@ -98,7 +98,7 @@ async fn a_batch_counts_only_its_own(store: &dyn Store) {
 async fn what_is_unknown_is_none(store: &dyn Store) {
     put_settled(store, notification(NOW), || deliver(NOW), NOW).await;
     let tenant = TenantId::DEFAULT;
-    assert_eq!(store.claimed_at(tenant, notification_id(NOW)).await.unwrap(), None::<Timestamp>);
+    assert_eq!(store.claimed_at(tenant, &[notification_id(NOW)]).await.unwrap(), [None::<Timestamp>]);
     assert_eq!(store.batch(tenant, batch_id(NOW)).await.unwrap(), None);
     assert_eq!(store.idempotent(tenant, &idempotency_key("k")).await.unwrap(), None);
 }

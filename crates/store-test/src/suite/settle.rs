@@ -49,7 +49,7 @@ async fn settled_with(store: &dyn Store, change: Change) -> Notification {
     expected.extend(result.events);
     expected.sort_by_key(|event| event.occurred_at);
     assert_eq!(told(timeline(store, n.id).await), told(expected));
-    assert_eq!(store.claimed_at(n.tenant, n.id).await.unwrap(), None);
+    assert_eq!(store.claimed_at(n.tenant, &[n.id]).await.unwrap(), [None]);
     assert_eq!(claim_at_most(store, 10, LATER).await, None, "it is in no lane");
     result.notification
 }

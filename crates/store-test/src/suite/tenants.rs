@@ -60,8 +60,8 @@ async fn one_does_not_see_another_at_work(store: &dyn Store) {
     let n = notification(NOW);
     put(store, std::slice::from_ref(&n)).await;
     let lease = claim(store, NOW).await;
-    assert_eq!(store.claimed_at(OWNER, n.id).await.unwrap(), Some(NOW));
-    assert_eq!(store.claimed_at(stranger, n.id).await.unwrap(), None);
+    assert_eq!(store.claimed_at(OWNER, &[n.id]).await.unwrap(), [Some(NOW)]);
+    assert_eq!(store.claimed_at(stranger, &[n.id]).await.unwrap(), [None]);
     let processing = NotificationFilter { status: Some(Status::Processing), ..NotificationFilter::default() };
     assert_eq!(list(store, stranger, &processing, 10).await, []);
     settle_item(store, lease.id, item(claim_of(&lease, n.id), deliver(NOW), NOW)).await;

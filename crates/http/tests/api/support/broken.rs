@@ -154,7 +154,7 @@ impl Reader for Broken {
     ) -> Result<Vec<Event>> {
         self.fail().await
     }
-    async fn claimed_at(&self, _: TenantId, _: NotificationId) -> Result<Option<Timestamp>> {
+    async fn claimed_at(&self, _: TenantId, _: &[NotificationId]) -> Result<Vec<Option<Timestamp>>> {
         self.fail().await
     }
     async fn sent_messages(

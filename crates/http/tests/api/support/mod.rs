@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod broken;
+pub(crate) mod live;
 mod spec;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use angaros_domain::lifecycle::Change;
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_domain::request::Rules;
 use angaros_domain::{Notification, Timestamp};
-use angaros_http::{Api, Limits};
+use angaros_http::{Api, Limits, LiveSettings};
 use angaros_service::{NewKey, Service, Settings};
 use angaros_store::Store;
 use angaros_store_sqlite::{Options, SqliteStore};
@@ -52,6 +53,7 @@ pub(crate) fn api() -> Api {
         request_timeout: Duration::from_secs(5),
         require_keys: false,
         limits: Limits::default(),
+        live: LiveSettings::default(),
         metrics_text: Arc::new(|| "angaros_up 1\n".to_owned()),
         stopping: CancellationToken::new(),
     }
@@ -85,10 +87,15 @@ impl App {
 
     /// A service over the embedded store, in a folder that lives as long as it is held.
     pub(crate) fn on_disk() -> (App, TempDir) {
+        App::on_disk_with(api())
+    }
+
+    /// The same with settings of choice.
+    pub(crate) fn on_disk_with(api: Api) -> (App, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let (path, clock) = (folder.path().join("angaros.db"), Clock::tokio(NOW));
         let store = SqliteStore::open(&path, &clock, Options::default()).unwrap();
-        (App::with(store, api()), folder)
+        (App::with(store, api), folder)
     }
 
     /// Sends a request and holds the answer against what is promised of every answer.
