@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::lifecycle::Change;
 use crate::retry::{OnLostWorker, RetryPolicy};
-use crate::{FailureReason, Notification, Timestamp};
+use crate::{FailureReason, Notification, SuppressionReason, Timestamp};
 
 /// What a provider's answer means for the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub detail: String,
     /// How long the provider asked us to wait, in milliseconds.
     pub retry_after_millis: Option<i64>,
+    /// Why nothing is to be sent to this address any more, if the answer says so.
+    pub suppress: Option<SuppressionReason>,
 }
 
 /// The longest answer that is kept of a provider, in characters.
@@ -61,7 +63,13 @@ impl Outcome {
     /// replaced by spaces.
     pub fn new(class: Class, detail: &str) -> Outcome {
         let detail = detail.chars().take(DETAIL_CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c });
-        Outcome { class, provider_message_id: None, detail: detail.collect(), retry_after_millis: None }
+        Outcome {
+            class,
+            provider_message_id: None,
+            detail: detail.collect(),
+            retry_after_millis: None,
+            suppress: None,
+        }
     }
 
     /// The same with the provider's id of the message; an empty or overlong one is dropped.
@@ -76,6 +84,13 @@ impl Outcome {
     #[must_use]
     pub fn with_retry_after(mut self, millis: Option<i64>) -> Outcome {
         self.retry_after_millis = millis;
+        self
+    }
+
+    /// The same with the word that the address is not to be sent to any more.
+    #[must_use]
+    pub fn with_suppression(mut self, reason: SuppressionReason) -> Outcome {
+        self.suppress = Some(reason);
         self
     }
 }

@@ -37,6 +37,7 @@ metrics! {
     TRANSITIONS = Counter "angaros_notification_transitions_total": "Status changes, by channel and new status.";
     ATTEMPTS = Counter "angaros_attempts_total": "Finished attempts, by provider and class.";
     ATTEMPT_SECONDS = Histogram "angaros_attempt_duration_seconds": "Time that providers took, by provider.";
+    SUPPRESSED = Counter "angaros_suppressed_total": "Notifications that were not sent because their address is suppressed, by channel.";
     IN_FLIGHT = Gauge "angaros_sends_in_flight": "Notifications that this process has claimed and not settled.";
     CLAIMS = Counter "angaros_claims_total": "Claimed batches that were not empty.";
     CLAIMED = Counter "angaros_claimed_notifications_total": "Notifications claimed.";
