@@ -28,9 +28,21 @@ pub(crate) async fn run(
     claimed_at: Timestamp,
     claim: Claim,
 ) -> Finished {
-    let Claim { slot, notification } = claim;
-    let change = attempt(&shared, claimed_at, &notification).await;
+    let Claim { slot, notification, is_suppressed } = claim;
+    let change = if is_suppressed {
+        withhold(&notification)
+    } else {
+        attempt(&shared, claimed_at, &notification).await
+    };
     Finished { lease, slot, notification, change }
+}
+
+/// Gives up what goes to a suppressed address: no attempt, and no provider hears of it.
+fn withhold(notification: &Notification) -> Change {
+    metrics::counter!(metric::SUPPRESSED, "channel" => notification.channel.as_str()).increment(1);
+    let (id, correlation_id) = (notification.id, &notification.correlation.id);
+    tracing::debug!(notification = %id, %correlation_id, "not sent: its address is suppressed");
+    Change::fail(FailureReason::Suppressed, None)
 }
 
 async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notification) -> Change {

@@ -49,6 +49,7 @@ impl Service {
         let mut applied = Vec::with_capacity(finished.len());
         let mut due: Option<Timestamp> = None;
         for Finished { lease, slot, mut notification, change } in finished {
+            let suppress = change.suppress();
             let events = match notification.apply(change, now) {
                 Ok(events) => events,
                 Err(error) => {
@@ -66,7 +67,7 @@ impl Service {
             });
             let place = settlements[group].items.len();
             applied.push(Some((group, place, transition)));
-            settlements[group].items.push(SettledItem { slot, notification, events });
+            settlements[group].items.push(SettledItem { slot, notification, events, suppress });
         }
         let stored = self.store.settle(settlements).await?;
         metrics::counter!(metric::SETTLES).increment(1);

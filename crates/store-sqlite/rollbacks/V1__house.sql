@@ -1,3 +1,4 @@
+DROP TABLE suppressions;
 DROP TABLE pauses;
 DROP TABLE api_keys;
 DROP TABLE templates;

@@ -34,6 +34,7 @@ mod row;
 mod series;
 mod settle;
 mod stats;
+mod suppressions;
 mod tail;
 mod timeline;
 mod verbs;

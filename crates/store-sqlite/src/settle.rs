@@ -6,7 +6,7 @@ use angaros_store::{Result, Settled, SettledItem, Settlement};
 
 use crate::log::Log;
 use crate::tail::Session;
-use crate::{enqueue, lease, receipts, row};
+use crate::{enqueue, lease, receipts, row, suppressions};
 
 pub(crate) fn settle(session: &Session<'_>, settlements: &[Settlement]) -> Result<Vec<Vec<Settled>>> {
     let mut log = Log::new(session)?;
@@ -37,6 +37,10 @@ fn apply(session: &Session<'_>, log: &mut Log<'_>, item: &SettledItem) -> Result
         enqueue::wait(session, item.slot, &item.notification)?;
     }
     let position = log.append_all(&item.events)?;
+    if let Some(reason) = item.suppress {
+        let n = &item.notification;
+        suppressions::put_recipient(session, log, n, (reason, None), n.updated_at)?;
+    }
     Ok(match receipts::catch_up(session, log, item.slot, &item.notification)? {
         None => Settled::Applied(position),
         Some((notification, position)) => Settled::Overtaken(Box::new(notification), position),

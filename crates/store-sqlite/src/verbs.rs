@@ -6,21 +6,22 @@ use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp, WorkerId,
+    Address, BatchId, Channel, EventId, Notification, NotificationId, Suppression, TemplateId, TenantId,
+    Timestamp, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, MetricsQuery, NotificationFilter,
-    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
-    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, Submission, Submitted,
-    TemplateStored, TimelineFilter,
+    ClaimedLease, Counts, EventLog, EventMetrics, FeedPage, Idempotent, ListPlace, MetricsQuery,
+    NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader,
+    RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
+    Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored, TimelineFilter,
 };
 use async_trait::async_trait;
 
 use crate::timeline::Subject;
 use crate::{
     SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, feed, keys, lease, list, metrics,
-    promote, read, redrive, settle, stats, timeline,
+    promote, read, redrive, settle, stats, suppressions, timeline,
 };
 
 #[async_trait]
@@ -251,5 +252,35 @@ impl Catalog for SqliteStore {
 
     async fn pauses(&self) -> Result<Pauses> {
         self.readers.run(|c| catalog::pauses(c)).await
+    }
+}
+
+#[async_trait]
+impl Suppressions for SqliteStore {
+    async fn suppress(&self, suppressions: Vec<Suppression>) -> Result<Vec<Suppressed>> {
+        self.writer.run(move |c| suppressions::suppress(c, &suppressions)).await
+    }
+
+    async fn unsuppress(&self, addresses: Vec<(TenantId, Address)>) -> Result<Vec<bool>> {
+        self.writer.run(move |c| suppressions::unsuppress(c, &addresses)).await
+    }
+
+    async fn suppressions(
+        &self,
+        tenant: TenantId,
+        addresses: &[Address],
+    ) -> Result<Vec<Option<Suppression>>> {
+        let addresses = addresses.to_vec();
+        self.readers.run(move |c| suppressions::suppressions(c, tenant, &addresses)).await
+    }
+
+    async fn suppression_page(
+        &self,
+        tenant: TenantId,
+        filter: &SuppressionFilter,
+        page: PageRequest<ListPlace>,
+    ) -> Result<Vec<(ListPlace, Suppression)>> {
+        let filter = filter.clone();
+        self.readers.run(move |c| suppressions::page(c, tenant, &filter, &page)).await
     }
 }

@@ -79,8 +79,9 @@ pub fn ids(lease: &ClaimedLease) -> Vec<NotificationId> {
 /// The result of a claim after a change.
 pub fn item(claim: &Claim, change: Change, now: Timestamp) -> SettledItem {
     let mut notification = claim.notification.clone();
+    let suppress = change.suppress();
     let events = notification.apply(change, now).expect("a claimed notification takes every result");
-    SettledItem { slot: claim.slot, notification, events }
+    SettledItem { slot: claim.slot, notification, events, suppress }
 }
 
 /// Settles items under a lease; the outcome of each.

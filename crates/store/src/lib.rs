@@ -5,7 +5,8 @@
 //! that it returns in the same transaction. Every `Ok` is durable.
 //!
 //! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`EventLog`] records what happened,
-//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches. `store-test` holds the suite that every implementation passes.
+//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches, [`Suppressions`]
+//! the addresses that nothing is sent to. `store-test` holds the suite that every implementation passes.
 
 mod catalog;
 mod counts;
@@ -13,6 +14,7 @@ mod error;
 mod log;
 mod queue;
 mod reader;
+mod suppressions;
 
 pub use catalog::{Catalog, Pauses, TemplateStored};
 pub use counts::{
@@ -30,11 +32,12 @@ pub use reader::{
     Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage,
     Stats, TimelineFilter,
 };
+pub use suppressions::{ListPlace, Suppressed, SuppressionFilter, Suppressions};
 
 /// Everything that the service asks of a storage engine.
-pub trait Store: Queue + EventLog + Counts + Reader + Catalog {}
+pub trait Store: Queue + EventLog + Counts + Reader + Catalog + Suppressions {}
 
-impl<T: Queue + EventLog + Counts + Reader + Catalog> Store for T {}
+impl<T: Queue + EventLog + Counts + Reader + Catalog + Suppressions> Store for T {}
 
 /// The answer of every verb.
 pub type Result<T> = std::result::Result<T, StoreError>;

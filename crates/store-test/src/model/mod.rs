@@ -9,6 +9,7 @@ mod log;
 mod queue;
 mod reader;
 mod state;
+mod suppressions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -10,7 +10,8 @@ use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::template::Template;
 use angaros_domain::{
-    BatchId, LeaseId, Notification, NotificationId, Status, TemplateId, TenantId, Timestamp, WorkerId,
+    BatchId, LeaseId, Notification, NotificationId, Status, Suppression, TemplateId, TenantId, Timestamp,
+    WorkerId,
 };
 use angaros_store::{Idempotent, Pauses, Position, Result};
 
@@ -72,6 +73,8 @@ pub(crate) struct State {
     pub(crate) tenants: Vec<String>,
     pub(crate) api_keys: Vec<ApiKey>,
     pub(crate) pauses: Pauses,
+    /// The suppression lists of all tenants, in the order of adding.
+    pub(crate) suppressions: BTreeMap<i64, Suppression>,
 }
 
 impl Default for State {
@@ -89,6 +92,7 @@ impl Default for State {
             tenants: vec![TenantId::DEFAULT_NAME.to_owned()],
             api_keys: Vec::new(),
             pauses: Pauses::default(),
+            suppressions: BTreeMap::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod sent;
 mod settle;
 mod stats;
 mod submit;
+mod suppressions;
 mod tenants;
 mod timeline;
 
@@ -67,6 +68,7 @@ const TOPICS: &[&[Check]] = &[
     redrive::CHECKS,
     reported::CHECKS,
     receipts::CHECKS,
+    suppressions::CHECKS,
     counts::CHECKS,
     read::CHECKS,
     list::CHECKS,
