@@ -22,6 +22,8 @@ pub enum Missing {
     Template,
     /// An event.
     Event,
+    /// An address on the suppression list.
+    Suppression,
 }
 
 /// Why a use case failed.

@@ -20,6 +20,7 @@ mod read;
 mod redrive;
 mod room;
 mod submitter;
+mod suppressions;
 mod templates;
 mod trace;
 mod worker;
@@ -46,6 +47,7 @@ pub use ingest::Ingested;
 pub use keys::{Access, NewKey};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
+pub use suppressions::{SUPPRESSIONS_MAX, SuppressionDraft, SuppressionQuestion};
 pub use templates::TemplateDraft;
 pub use trace::TraceEntry;
 
