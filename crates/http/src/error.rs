@@ -222,6 +222,7 @@ fn not_found(missing: Missing) -> &'static str {
         Missing::Batch => "There is no batch with this id.",
         Missing::Template => "There is no template with this id.",
         Missing::Event => "There is no event with this id.",
+        Missing::Suppression => "The address is not on the suppression list.",
     }
 }
 

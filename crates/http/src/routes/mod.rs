@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod notifications;
 pub(crate) mod prometheus;
 pub(crate) mod recipients;
+pub(crate) mod suppressions;
 pub(crate) mod templates;
 pub(crate) mod worker;
 

@@ -34,6 +34,7 @@ mod problems;
 mod retry;
 mod server;
 mod sqlite;
+mod suppressions;
 mod telemetry;
 mod templates;
 mod worker;
