@@ -21,6 +21,7 @@ pub(crate) struct ClientArgs {
     /// The service's address
     #[arg(
         long,
+        global = true,
         env = "ANGAROS_URL",
         default_value = "http://127.0.0.1:8080",
         value_name = "URL",
@@ -28,7 +29,14 @@ pub(crate) struct ClientArgs {
     )]
     url: String,
     /// An API key, if the service asks for one
-    #[arg(long, env = "ANGAROS_API_KEY", hide_env_values = true, value_name = "KEY", value_parser = secret)]
+    #[arg(
+        long,
+        global = true,
+        env = "ANGAROS_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        value_parser = secret
+    )]
     key: Option<SecretString>,
 }
 
@@ -98,6 +106,11 @@ impl Client {
         self.call(self.request(Method::GET, path)).await
     }
 
+    /// Deletes what is at a path below `/api/v1`.
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        self.answered(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
     /// Gets JSON once, and says whether asking again may help.
     pub(crate) async fn try_get<T: DeserializeOwned>(&self, path: &str) -> Result<Attempt<T>> {
         self.attempt(self.request(Method::GET, path)).await
@@ -140,12 +153,17 @@ impl Client {
     }
 
     async fn call(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+        self.answered(request).await?.json().await.context("the service's answer is no JSON")
+    }
+
+    /// The answer, if it is no refusal.
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Result<Response> {
         let unreachable = || format!("{} does not answer: is `angaros serve` running?", self.args.url);
         let response = request.send().await.with_context(unreachable)?;
         if !response.status().is_success() {
             bail!("{}", refusal(response).await);
         }
-        response.json().await.context("the service's answer is no JSON")
+        Ok(response)
     }
 }
 

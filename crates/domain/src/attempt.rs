@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::lifecycle::Change;
 use crate::retry::{OnLostWorker, RetryPolicy};
-use crate::{FailureReason, Notification, Timestamp};
+use crate::{FailureReason, Notification, SuppressionReason, Timestamp};
 
 /// What a provider's answer means for the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -51,6 +51,8 @@ pub struct Outcome {
     pub retry_after_millis: Option<i64>,
     /// Whether the receiver said that it is gone for good and wants nothing more (HTTP 410).
     pub gone: bool,
+    /// Why nothing is to be sent to this address any more, if the answer says so.
+    pub suppress: Option<SuppressionReason>,
 }
 
 /// The longest answer that is kept of a provider, in characters.
@@ -63,8 +65,14 @@ impl Outcome {
     /// replaced by spaces.
     pub fn new(class: Class, detail: &str) -> Outcome {
         let detail = detail.chars().take(DETAIL_CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c });
-        let detail = detail.collect();
-        Outcome { class, provider_message_id: None, detail, retry_after_millis: None, gone: false }
+        Outcome {
+            class,
+            provider_message_id: None,
+            detail: detail.collect(),
+            retry_after_millis: None,
+            gone: false,
+            suppress: None,
+        }
     }
 
     /// The same with the provider's id of the message; an empty or overlong one is dropped.
@@ -86,6 +94,13 @@ impl Outcome {
     #[must_use]
     pub fn with_retry_after(mut self, millis: Option<i64>) -> Outcome {
         self.retry_after_millis = millis;
+        self
+    }
+
+    /// The same with the word that the address is not to be sent to any more.
+    #[must_use]
+    pub fn with_suppression(mut self, reason: SuppressionReason) -> Outcome {
+        self.suppress = Some(reason);
         self
     }
 }

@@ -30,6 +30,7 @@ pub mod request;
 pub mod retry;
 pub mod sms;
 pub mod status;
+pub mod suppression;
 pub mod template;
 pub mod time;
 pub mod violation;
@@ -40,5 +41,6 @@ pub use ids::{BatchId, EventId, LeaseId, NotificationId, TemplateId, TenantId, W
 pub use lane::{Lane, Priority};
 pub use notification::Notification;
 pub use status::{FailureReason, Status};
+pub use suppression::{Address, Suppression, SuppressionReason};
 pub use time::Timestamp;
 pub use violation::Violation;

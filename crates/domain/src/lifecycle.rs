@@ -12,7 +12,11 @@ use crate::fingerprint::key_of;
 use crate::ids::EventId;
 use crate::receipt::Receipt;
 use crate::status::{InvalidTransition, Step};
-use crate::{FailureReason, Notification, Status, Timestamp};
+use crate::{FailureReason, Notification, Status, SuppressionReason, Timestamp};
+
+/// The name of the event that tells that an address was put on the suppression list. All others are named for the status
+/// that was entered.
+pub const EVENT_SUPPRESSED: &str = "suppressed";
 
 /// Something that happens to a notification after its creation.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +72,11 @@ impl Change {
         Change::Retry { report: None, at: now, counts: false }
     }
 
+    /// Why the address is to be suppressed, if the attempt showed that.
+    pub fn suppress(&self) -> Option<SuppressionReason> {
+        self.report().and_then(|report| report.outcome.suppress)
+    }
+
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
             Change::Accept { report, .. } => Some(report),
@@ -84,7 +93,13 @@ impl Notification {
         if let Some(at) = self.scheduled_at {
             metadata.insert("scheduled_at".into(), json!(at));
         }
-        self.event(self.status, 0, self.created_at, self.created_at, metadata)
+        self.event(self.status.as_str(), 0, self.created_at, self.created_at, metadata)
+    }
+
+    /// The event that tells that this notification put its address on the suppression list.
+    pub fn suppressed_event(&self, reason: SuppressionReason, now: Timestamp) -> Event {
+        let metadata = Map::from_iter([("reason".to_owned(), json!(reason))]);
+        self.event(EVENT_SUPPRESSED, 0, now, now, metadata)
     }
 
     /// Applies a change. Attempts begin from a claim, so `processing` is entered here too: the row itself says
@@ -106,7 +121,7 @@ impl Notification {
             self.last_attempted_at = Some(report.started_at);
             self.provider = Some(report.provider.clone());
             let metadata = Map::from_iter([("provider".to_owned(), json!(report.provider))]);
-            events.push(self.event(Status::Processing, attempt, report.claimed_at, now, metadata));
+            events.push(self.event(Status::Processing.as_str(), attempt, report.claimed_at, now, metadata));
         }
         self.status = after;
         self.updated_at = now;
@@ -128,7 +143,7 @@ impl Notification {
                 self.failure_detail = None;
                 if !receipts {
                     events.push(self.event(
-                        Status::Sent,
+                        Status::Sent.as_str(),
                         self.attempts,
                         now,
                         now,
@@ -170,13 +185,13 @@ impl Notification {
             Change::Cancel => self.cancelled_at = Some(now),
         }
         let attempt = if self.status == Status::Queued { self.attempts } else { attempt };
-        events.push(self.event(self.status, attempt, now, now, metadata));
+        events.push(self.event(self.status.as_str(), attempt, now, now, metadata));
         Ok(events)
     }
 
     fn event(
         &self,
-        status: Status,
+        name: &str,
         attempt: u32,
         at: Timestamp,
         now: Timestamp,
@@ -186,11 +201,11 @@ impl Notification {
             metadata.insert("attempt".into(), json!(attempt));
         }
         Event {
-            id: event_id(self, status, attempt, at),
+            id: event_id(self, name, attempt, at),
             tenant: self.tenant,
             provider: PROVIDER_ANGAROS.to_owned(),
             event_id: None,
-            name: status.as_str().to_owned(),
+            name: name.to_owned(),
             recipient_id: Some(self.recipient_id.clone()),
             message_id: Some(self.id.to_string()),
             campaign_id: self.campaign_id.clone(),
@@ -229,10 +244,10 @@ fn metadata_of(report: &Report) -> Map<String, Value> {
 }
 
 /// A version 7 id made from what the event tells, so that this stays pure. The log places it, see [`EventId::placed`].
-fn event_id(notification: &Notification, status: Status, attempt: u32, at: Timestamp) -> EventId {
+fn event_id(notification: &Notification, name: &str, attempt: u32, at: Timestamp) -> EventId {
     let seed = key_of(&[
         notification.id.0.as_bytes(),
-        status.as_str().as_bytes(),
+        name.as_bytes(),
         &attempt.to_le_bytes(),
         &at.as_millis().to_le_bytes(),
     ]);

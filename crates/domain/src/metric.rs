@@ -39,6 +39,7 @@ metrics! {
     ATTEMPT_SECONDS = Histogram "angaros_attempt_duration_seconds": "Time that providers took, by provider.";
     BREAKER_STATE = Gauge "angaros_breaker_state": "The circuit breaker of a provider's account: 0 closed, 1 half-open, 2 open.";
     BREAKER_OPENED = Counter "angaros_breaker_opened_total": "Times that a breaker opened, by provider and cause: failures or misconfigured.";
+    SUPPRESSED = Counter "angaros_suppressed_total": "Notifications that were not sent because their address is suppressed, by channel.";
     IN_FLIGHT = Gauge "angaros_sends_in_flight": "Notifications that this process has claimed and not settled.";
     CLAIMS = Counter "angaros_claims_total": "Claimed batches that were not empty.";
     CLAIMED = Counter "angaros_claimed_notifications_total": "Notifications claimed.";

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::ids::TemplateId;
 use crate::notification::Content;
-use crate::outbound::OutboundPolicy;
+use crate::outbound::{OutboundPolicy, UrlFault};
 use crate::{Channel, Priority, Timestamp, Violation, email};
 
 /// The longest SMS text, in characters.
@@ -197,12 +197,24 @@ pub fn check_content(channel: Channel, content: &Content) -> Vec<Violation> {
 
 fn check_recipient(channel: Channel, recipient: &str, rules: &Rules) -> Result<(), String> {
     match channel {
-        Channel::Sms if !is_e164(recipient) => Err("must be an E.164 number such as +4915112345678".into()),
-        Channel::Email if !email::is_address(recipient) => Err("must be an e-mail address".into()),
-        Channel::Push if !(1..=TOKEN_CHARACTERS_MAX).contains(&recipient.chars().count()) => {
+        Channel::Webhook => rules.outbound.check_url(recipient).map(drop).map_err(|fault| fault.to_string()),
+        Channel::Sms | Channel::Email | Channel::Push => check_address(channel, recipient),
+    }
+}
+
+/// Whether a text has the form of a channel's addresses; what is wrong, if it has not. Whether a URL may be reached is
+/// another question: that is for [`OutboundPolicy`] to say.
+pub(crate) fn check_address(channel: Channel, text: &str) -> Result<(), String> {
+    match channel {
+        Channel::Sms if !is_e164(text) => Err("must be an E.164 number such as +4915112345678".into()),
+        Channel::Email if !email::is_address(text) => Err("must be an e-mail address".into()),
+        Channel::Push if !(1..=TOKEN_CHARACTERS_MAX).contains(&text.chars().count()) => {
             Err(format!("must have 1 to {TOKEN_CHARACTERS_MAX} characters"))
         }
-        Channel::Webhook => rules.outbound.check_url(recipient).map(drop).map_err(|fault| fault.to_string()),
+        Channel::Webhook => match OutboundPolicy::default().check_url(text) {
+            Ok(_) | Err(UrlFault::Private) => Ok(()),
+            Err(fault) => Err(fault.to_string()),
+        },
         _ => Ok(()),
     }
 }

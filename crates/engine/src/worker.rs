@@ -42,14 +42,23 @@ pub(crate) async fn run(
     claim: Claim,
     pass: Option<Pass>,
 ) -> Finished {
-    let Claim { slot, notification } = claim;
+    let Claim { slot, notification, is_suppressed } = claim;
     let change = match (notification.endpoint(), pass) {
+        _ if is_suppressed => withhold(&notification),
         (Some(id), _) => endpoint::attempt(&shared, claimed_at, &notification, id).await,
         (None, Some(pass)) => attempt(&shared, claimed_at, &notification, pass).await,
         // The account was closed while the claim was under way. It goes back, and that is not its fault.
         (None, None) => Change::release(shared.service.clock().now()),
     };
     Finished { lease, slot, notification, change }
+}
+
+/// Gives up what goes to a suppressed address: no attempt, and no provider hears of it.
+fn withhold(notification: &Notification) -> Change {
+    metrics::counter!(metric::SUPPRESSED, "channel" => notification.channel.as_str()).increment(1);
+    let (id, correlation_id) = (notification.id, &notification.correlation.id);
+    tracing::debug!(notification = %id, %correlation_id, "not sent: its address is suppressed");
+    Change::fail(FailureReason::Suppressed, None)
 }
 
 async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notification, pass: Pass) -> Change {

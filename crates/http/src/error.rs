@@ -230,6 +230,7 @@ fn not_found(missing: Missing) -> &'static str {
         Missing::Event => "There is no event with this id.",
         Missing::WebhookEndpoint => "There is no webhook endpoint with this id.",
         Missing::WebhookDelivery => "There is no delivery to this endpoint with this id.",
+        Missing::Suppression => "The address is not on the suppression list.",
     }
 }
 

@@ -27,7 +27,7 @@ use crate::dto::problem::ProblemBody;
 use crate::problems::Kind;
 use crate::routes::{
     BASE, campaigns, events, health, messages, metrics, notifications, prometheus, recipients, stream,
-    templates, webhook_endpoints, worker, ws,
+    suppressions, templates, webhook_endpoints, worker, ws,
 };
 use crate::{AppState, docs, problems, timeline};
 
@@ -37,6 +37,8 @@ pub(crate) mod tag {
     pub(crate) const NOTIFICATIONS: &str = "Notifications";
     /// Stored texts.
     pub(crate) const TEMPLATES: &str = "Templates";
+    /// Whom nothing is sent to.
+    pub(crate) const SUPPRESSIONS: &str = "Suppressions";
     /// What was sent, and what came of it.
     pub(crate) const MESSAGES: &str = "Messages";
     /// Recording what happened, reading and counting it.
@@ -150,6 +152,7 @@ fn responses(kinds: &[&Kind]) -> BTreeMap<String, RefOr<ResponseDoc>> {
     tags(
         (name = tag::NOTIFICATIONS, description = "Send, follow, take back and send again."),
         (name = tag::TEMPLATES, description = "Texts with variables."),
+        (name = tag::SUPPRESSIONS, description = "Addresses that nothing is sent to."),
         (name = tag::MESSAGES, description = "What was sent, and what came of it."),
         (name = tag::EVENTS, description = "Record what happened, read it, and count it."),
         (name = tag::WEBHOOKS, description = "Have events posted to endpoints of yours, signed and retried."),
@@ -205,6 +208,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(templates::create, templates::list))
         .routes(routes!(templates::get, templates::update, templates::delete))
         .routes(routes!(templates::preview))
+        .routes(routes!(suppressions::create, suppressions::list))
+        .routes(routes!(suppressions::create_many))
+        .routes(routes!(suppressions::get, suppressions::delete))
         .routes(routes!(messages::list))
         .routes(routes!(messages::timeline))
         .routes(routes!(events::create::create, events::list::list))

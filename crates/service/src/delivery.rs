@@ -55,7 +55,7 @@ impl Service {
         let mut applied = Vec::with_capacity(finished.len());
         let mut due: Option<Timestamp> = None;
         for Finished { lease, slot, mut notification, change } in finished {
-            let heard = Heard::of(&change);
+            let (heard, suppress) = (Heard::of(&change), change.suppress());
             let events = match notification.apply(change, now) {
                 Ok(events) => events,
                 Err(error) => {
@@ -73,7 +73,7 @@ impl Service {
             });
             let place = settlements[group].items.len();
             applied.push(Some((group, place, entered)));
-            settlements[group].items.push(SettledItem { slot, notification, events, heard });
+            settlements[group].items.push(SettledItem { slot, notification, events, heard, suppress });
         }
         let publication = self.publisher.begin();
         let stored = self.store.settle(settlements).await?;

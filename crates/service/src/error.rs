@@ -26,6 +26,8 @@ pub enum Missing {
     WebhookEndpoint,
     /// A delivery to a webhook endpoint.
     WebhookDelivery,
+    /// An address on the suppression list.
+    Suppression,
 }
 
 /// Why a use case failed.

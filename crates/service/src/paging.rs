@@ -2,7 +2,7 @@
 
 use angaros_domain::cursor::{self, InvalidCursor};
 use angaros_domain::{EventId, NotificationId, TemplateId, Timestamp, WebhookEndpointId};
-use angaros_store::{PageRequest, Position};
+use angaros_store::{ListPlace, PageRequest, Position};
 use uuid::Uuid;
 
 use crate::Result;
@@ -37,6 +37,15 @@ impl CursorKey for Position {
     }
     fn from_bytes(bytes: &[u8]) -> Option<Position> {
         Some(Position(i64::from_be_bytes(bytes.try_into().ok()?)))
+    }
+}
+
+impl CursorKey for ListPlace {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<ListPlace> {
+        Some(ListPlace(i64::from_be_bytes(bytes.try_into().ok()?)))
     }
 }
 

@@ -55,9 +55,9 @@ CREATE INDEX notifications_batch ON notifications (batch_id, id) WHERE batch_id 
 CREATE INDEX notifications_sent ON notifications (tenant, sent_at, id) WHERE sent_at IS NOT NULL;
 -- Nearly every row ends as `delivered`, where the list by id serves as well: the index holds the others only.
 CREATE INDEX notifications_status ON notifications (tenant, status, id) WHERE status <> 'delivered';
--- What still waits for a receipt, by the id under which the provider knows it.
-CREATE INDEX notifications_receipt ON notifications (tenant, provider_message_id)
-    WHERE status = 'sent' AND provider_message_id IS NOT NULL;
+-- By the id under which the provider knows it: receipts are for what is `sent`, complaints come for what was delivered.
+CREATE INDEX notifications_receipt ON notifications (tenant, provider_message_id, status)
+    WHERE provider_message_id IS NOT NULL;
 
 -- The status machine once more, for whoever comes with SQL. A settled attempt goes from where it was claimed to where
 -- it ended in one step, since `processing` is not stored.
@@ -320,3 +320,18 @@ CREATE TABLE webhook_fan_outs (
 -- What waits and has an end, in the order of the ends. What is claimed is still in it, too: `processing` is not stored.
 CREATE INDEX notifications_expiry ON notifications (expires_at)
     WHERE expires_at IS NOT NULL AND status IN ('pending', 'queued', 'retrying');
+-- Addresses that nothing is sent to, in the form of `domain::suppression::Address`. `number` is the order of adding.
+CREATE TABLE suppressions (
+    number          INTEGER PRIMARY KEY,
+    tenant          INTEGER NOT NULL,
+    channel         TEXT NOT NULL,
+    address         TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    notification_id BLOB,
+    event_id        BLOB,
+    created_at      INTEGER NOT NULL,
+    UNIQUE (tenant, channel, address)
+) STRICT;
+CREATE INDEX suppressions_newest ON suppressions (tenant);
+CREATE INDEX suppressions_channel ON suppressions (tenant, channel);
+CREATE INDEX suppressions_reason ON suppressions (tenant, reason);

@@ -1,5 +1,6 @@
 DROP TABLE webhook_fan_outs;
 DROP TABLE webhook_endpoints;
+DROP TABLE suppressions;
 DROP TABLE pauses;
 DROP TABLE api_keys;
 DROP TABLE templates;

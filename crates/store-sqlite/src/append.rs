@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::SqliteResult;
 use crate::log::Log;
 use crate::tail::Session;
-use crate::{receipts, row};
+use crate::{receipts, row, suppressions};
 
 pub(crate) fn append(session: &Session<'_>, reported: &[Reported]) -> Result<AppendReport> {
     let mut keys = Keys { session, stored: look_up(session, reported)?, new: HashMap::new() };
@@ -25,6 +25,7 @@ pub(crate) fn append(session: &Session<'_>, reported: &[Reported]) -> Result<App
                 let id = log.append_with(&one.event, Some(key))?;
                 ids[index] = Some(id);
                 report.transitions.extend(receipts::apply(session, &mut log, &one.event)?);
+                suppressions::heed(session, &mut log, &one.event, id)?;
                 Appended::Stored(id)
             }
             Holder::Stored(stored) => repeated(one, stored.id, &stored),

@@ -1,11 +1,11 @@
 //! Claiming: ready rows become one lease.
 
-use angaros_domain::{Notification, WorkerId};
+use angaros_domain::{Address, Notification, WorkerId};
 use angaros_store::{Claim, ClaimParams, ClaimedLease, Result};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
-use crate::{lease, row};
+use crate::{lease, row, suppressions};
 
 pub(crate) fn claim(connection: &Connection, params: &ClaimParams) -> Result<Option<ClaimedLease>> {
     let mut slots = Vec::new();
@@ -27,17 +27,27 @@ pub(crate) fn claim(connection: &Connection, params: &ClaimParams) -> Result<Opt
     }
     let WorkerId(worker) = &params.worker;
     lease::insert(connection, params.lease, worker, params.now, params.until, &slots)?;
-    let claims = load(connection, &slots)?;
+    let claims = claims(connection, &slots)?;
     Ok(Some(ClaimedLease { id: params.lease, claimed_at: params.now, claims }))
 }
 
-/// The notifications of claimed slots, in their order.
-pub(crate) fn load(connection: &Connection, slots: &[i64]) -> Result<Vec<Claim>> {
+/// The notifications of slots, in their order.
+pub(crate) fn load(connection: &Connection, slots: &[i64]) -> Result<Vec<(i64, Notification)>> {
     let columns = row::NOTIFICATION;
     let sql = format!("SELECT {columns} FROM notifications WHERE slot = ?1");
     let mut statement = connection.prepare_cached(&sql).stored()?;
-    let claim = |(slot, notification): (i64, Notification)| Claim { slot, notification };
-    slots.iter().map(|slot| statement.query_row([slot], row::notification).map(claim).stored()).collect()
+    slots.iter().map(|slot| statement.query_row([slot], row::notification).stored()).collect()
+}
+
+/// What a lease gives out of slots, in their order.
+pub(crate) fn claims(connection: &Connection, slots: &[i64]) -> Result<Vec<Claim>> {
+    let none_suppressed = suppressions::is_empty(connection)?;
+    let claim = |(slot, notification): (i64, Notification)| {
+        let is_suppressed = !none_suppressed
+            && suppressions::holds(connection, notification.tenant, &Address::of(&notification))?;
+        Ok(Claim { slot, notification, is_suppressed })
+    };
+    load(connection, slots)?.into_iter().map(claim).collect()
 }
 
 /// Tenants with something in the lane share the quota evenly, and what one leaves goes to the next: a tenant that

@@ -27,8 +27,7 @@ pub(crate) fn expire(session: &Session<'_>, now: Timestamp, limit: usize) -> Res
     }
     let mut expiry = Expiry::default();
     let mut log = Log::new(session)?;
-    for claim in claim::load(connection, &overdue(connection, now, limit)?)? {
-        let (slot, mut notification) = (claim.slot, claim.notification);
+    for (slot, mut notification) in claim::load(connection, &overdue(connection, now, limit)?)? {
         // No row, no end: whoever takes the row by which it waits decides about it.
         if !cancel::take_waiting(connection, slot, &notification)? {
             continue;

@@ -59,7 +59,7 @@ pub(crate) fn rescue(connection: &Connection, rescue: &RescueParams) -> Result<O
         delete.execute([id]).stored()?;
     }
     insert(connection, rescue.lease, &rescue.worker.0, claimed_at, rescue.until, &slots)?;
-    Ok(Some(ClaimedLease { id: rescue.lease, claimed_at, claims: claim::load(connection, &slots)? }))
+    Ok(Some(ClaimedLease { id: rescue.lease, claimed_at, claims: claim::claims(connection, &slots)? }))
 }
 
 /// Id, time of the claim and slots of the leases that a rescue takes over.

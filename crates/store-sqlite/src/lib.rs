@@ -35,6 +35,7 @@ mod row;
 mod series;
 mod settle;
 mod stats;
+mod suppressions;
 mod tail;
 mod timeline;
 mod verbs;

@@ -133,7 +133,7 @@ fn processing_page(
     let slots: Vec<i64> = lease::claimed(connection)?.into_keys().collect();
     let mut items: Vec<Notification> = claim::load(connection, &slots)?
         .into_iter()
-        .map(|claim| Notification { status: Status::Processing, ..claim.notification })
+        .map(|(_, notification)| Notification { status: Status::Processing, ..notification })
         .filter(|n| n.tenant == tenant && matches(filter, n) && page.after.is_none_or(|after| n.id < after))
         .collect();
     items.sort_unstable_by_key(|n| std::cmp::Reverse(n.id));

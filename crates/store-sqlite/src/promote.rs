@@ -29,9 +29,8 @@ pub(crate) fn promote(session: &Session<'_>, now: Timestamp, limit: usize) -> Re
     let mut delete =
         connection.prepare_cached("DELETE FROM deferred WHERE due_at = ?1 AND slot = ?2").stored()?;
     let slots: Vec<i64> = due.iter().map(|(_, slot)| *slot).collect();
-    for ((due_at, slot), claim) in due.iter().zip(claim::load(connection, &slots)?) {
+    for ((due_at, slot), (_, mut notification)) in due.iter().zip(claim::load(connection, &slots)?) {
         delete.execute(params![due_at, slot]).stored()?;
-        let mut notification = claim.notification;
         if notification.status == Status::Pending {
             let events = notification.apply(Change::Promote, now)?;
             row::update_notification(connection, *slot, &notification)?;

@@ -6,7 +6,7 @@ use angaros_store::{Result, Settled, SettledItem, Settlement};
 
 use crate::log::Log;
 use crate::tail::Session;
-use crate::{enqueue, lease, receipts, row, webhooks};
+use crate::{enqueue, lease, receipts, row, suppressions, webhooks};
 
 pub(crate) fn settle(session: &Session<'_>, settlements: &[Settlement]) -> Result<Vec<Vec<Settled>>> {
     let mut log = Log::new(session)?;
@@ -38,6 +38,10 @@ fn apply(session: &Session<'_>, log: &mut Log<'_>, item: &SettledItem) -> Result
     }
     let position = log.append_all(&item.events)?;
     webhooks::hear(session, log, item)?;
+    if let Some(reason) = item.suppress {
+        let n = &item.notification;
+        suppressions::put_recipient(session, log, n, (reason, None), n.updated_at)?;
+    }
     Ok(match receipts::catch_up(session, log, item.slot, &item.notification)? {
         None => Settled::Applied(position),
         Some((notification, position)) => Settled::Overtaken(Box::new(notification), position),

@@ -7,22 +7,23 @@ use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
 use angaros_domain::webhook_endpoint::{Edit, WebhookEndpoint};
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp,
-    WebhookEndpointId, WorkerId,
+    Address, BatchId, Channel, EventId, Notification, NotificationId, Suppression, TemplateId, TenantId,
+    Timestamp, WebhookEndpointId, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent, ListPlace,
     MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
     Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
+    Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored, TimelineFilter,
+    Webhooks,
 };
 use async_trait::async_trait;
 
 use crate::timeline::Subject;
 use crate::{
     SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, expire, feed, keys, lease, list,
-    metrics, promote, read, redrive, settle, stats, timeline, webhooks,
+    metrics, promote, read, redrive, settle, stats, suppressions, timeline, webhooks,
 };
 
 #[async_trait]
@@ -299,5 +300,35 @@ impl Webhooks for SqliteStore {
 
     async fn fan_out(&self, steps: Vec<FanOut>) -> Result<Vec<FannedOut>> {
         self.writer.run_patiently(move |c| webhooks::fan_out(c, &steps)).await
+    }
+}
+
+#[async_trait]
+impl Suppressions for SqliteStore {
+    async fn suppress(&self, suppressions: Vec<Suppression>) -> Result<Vec<Suppressed>> {
+        self.writer.run(move |c| suppressions::suppress(c, &suppressions)).await
+    }
+
+    async fn unsuppress(&self, addresses: Vec<(TenantId, Address)>) -> Result<Vec<bool>> {
+        self.writer.run(move |c| suppressions::unsuppress(c, &addresses)).await
+    }
+
+    async fn suppressions(
+        &self,
+        tenant: TenantId,
+        addresses: &[Address],
+    ) -> Result<Vec<Option<Suppression>>> {
+        let addresses = addresses.to_vec();
+        self.readers.run(move |c| suppressions::suppressions(c, tenant, &addresses)).await
+    }
+
+    async fn suppression_page(
+        &self,
+        tenant: TenantId,
+        filter: &SuppressionFilter,
+        page: PageRequest<ListPlace>,
+    ) -> Result<Vec<(ListPlace, Suppression)>> {
+        let filter = filter.clone();
+        self.readers.run(move |c| suppressions::page(c, tenant, &filter, &page)).await
     }
 }

@@ -80,9 +80,9 @@ pub fn ids(lease: &ClaimedLease) -> Vec<NotificationId> {
 /// The result of a claim after a change.
 pub fn item(claim: &Claim, change: Change, now: Timestamp) -> SettledItem {
     let mut notification = claim.notification.clone();
-    let heard = Heard::of(&change);
+    let (heard, suppress) = (Heard::of(&change), change.suppress());
     let events = notification.apply(change, now).expect("a claimed notification takes every result");
-    SettledItem { slot: claim.slot, notification, events, heard }
+    SettledItem { slot: claim.slot, notification, events, heard, suppress }
 }
 
 /// Settles items under a lease; the outcome of each.

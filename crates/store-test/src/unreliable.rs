@@ -10,15 +10,16 @@ use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
 use angaros_domain::webhook_endpoint::{Edit, WebhookEndpoint};
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp,
-    WebhookEndpointId, WorkerId,
+    Address, BatchId, Channel, EventId, Notification, NotificationId, Suppression, TemplateId, TenantId,
+    Timestamp, WebhookEndpointId, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent, ListPlace,
     MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
     Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    StoreError, Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
+    StoreError, Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored,
+    TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
@@ -159,4 +160,11 @@ hand_on! { Webhooks {
     fn webhook_endpoints(tenant: TenantId) -> Vec<WebhookEndpoint>;
     fn fan_outs() -> Vec<(TenantId, Position)>;
     fn fan_out(steps: Vec<FanOut>) -> Vec<FannedOut>;
+} }
+
+hand_on! { Suppressions {
+    fn suppress(suppressions: Vec<Suppression>) -> Vec<Suppressed>;
+    fn unsuppress(addresses: Vec<(TenantId, Address)>) -> Vec<bool>;
+    fn suppressions(tenant: TenantId, addresses: &[Address]) -> Vec<Option<Suppression>>;
+    fn suppression_page(tenant: TenantId, filter: &SuppressionFilter, page: PageRequest<ListPlace>) -> Vec<(ListPlace, Suppression)>;
 } }

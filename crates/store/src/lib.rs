@@ -5,8 +5,9 @@
 //! that it returns in the same transaction. Every `Ok` is durable.
 //!
 //! The verbs are grouped by who needs them: [`Queue`] moves notifications, [`EventLog`] records what happened,
-//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches,
-//! [`Webhooks`] tells endpoints of events. `store-test` holds the suite that every implementation passes.
+//! [`Counts`] counts it, [`Reader`] answers questions, [`Catalog`] keeps templates, keys and switches, [`Suppressions`]
+//! the addresses that nothing is sent to, and [`Webhooks`] tells endpoints of events. `store-test` holds the suite that
+//! every implementation passes.
 
 mod allowance;
 mod catalog;
@@ -15,6 +16,7 @@ mod error;
 mod log;
 mod queue;
 mod reader;
+mod suppressions;
 mod webhooks;
 
 pub use allowance::{Allowance, ChannelSet};
@@ -34,12 +36,13 @@ pub use reader::{
     Activity, BatchView, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader, SentMessage,
     Stats, TimelineFilter,
 };
+pub use suppressions::{ListPlace, Suppressed, SuppressionFilter, Suppressions};
 pub use webhooks::{FanOut, FannedOut, Webhooks};
 
 /// Everything that the service asks of a storage engine.
-pub trait Store: Queue + EventLog + Counts + Reader + Catalog + Webhooks {}
+pub trait Store: Queue + EventLog + Counts + Reader + Catalog + Suppressions + Webhooks {}
 
-impl<T: Queue + EventLog + Counts + Reader + Catalog + Webhooks> Store for T {}
+impl<T: Queue + EventLog + Counts + Reader + Catalog + Suppressions + Webhooks> Store for T {}
 
 /// The answer of every verb.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -56,7 +56,9 @@ pub struct FeedPage {
 pub trait EventLog: Send + Sync + 'static {
     /// Appends reported events, each decided by its key inside the transaction. Outcomes are in order; two with one key
     /// in the same call are decided in their order. A [receipt](angaros_domain::receipt::Receipt) that names a sent
-    /// notification, by its id or by its provider's, changes its status.
+    /// notification, by its id or by its provider's, changes its status. An event that is a
+    /// [reason](angaros_domain::SuppressionReason::of) to suppress an address puts that of the notification that it
+    /// names on the tenant's list; if it names none of ours, the address that it names itself.
     async fn append(&self, reported: Vec<Reported>) -> Result<AppendReport>;
 
     /// One event.

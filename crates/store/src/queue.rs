@@ -6,8 +6,8 @@ use angaros_domain::idempotency::Idempotency;
 use angaros_domain::lane::Lane;
 use angaros_domain::webhook_endpoint::Heard;
 use angaros_domain::{
-    BatchId, Channel, FailureReason, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp,
-    WorkerId,
+    BatchId, Channel, FailureReason, LeaseId, Notification, NotificationId, Status, SuppressionReason,
+    TenantId, Timestamp, WorkerId,
 };
 use async_trait::async_trait;
 
@@ -95,6 +95,8 @@ pub struct Claim {
     pub slot: i64,
     /// The notification as it is stored: its status is the one from before the claim.
     pub notification: Notification,
+    /// Whether its address was on the suppression list when it was claimed: then it must not be sent.
+    pub is_suppressed: bool,
 }
 
 /// Results of claimed notifications, all of one lease.
@@ -117,6 +119,8 @@ pub struct SettledItem {
     pub events: Vec<Event>,
     /// What it tells about the webhook endpoint that it was a delivery to.
     pub heard: Option<Heard>,
+    /// Why the address goes on the suppression list with this result, if it does. That too is told in the log.
+    pub suppress: Option<SuppressionReason>,
 }
 
 /// What became of one [`SettledItem`].
@@ -296,8 +300,8 @@ pub trait Queue: Send + Sync + 'static {
     /// `None` if nothing was ready.
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>>;
 
-    /// Stores results, each fenced by its lease, and what they tell about webhook endpoints. Outcomes are per settlement
-    /// and item, in order.
+    /// Stores results, each fenced by its lease, and what they tell about webhook endpoints and of their addresses. Outcomes
+    /// are per settlement and item, in order.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>>;
 
     /// Lets every lease of a worker live until `until`; answers how many there are.

@@ -17,6 +17,7 @@ mod migrate;
 mod seed;
 mod send;
 mod serve;
+mod suppressions;
 mod tail;
 mod verify;
 
@@ -59,6 +60,7 @@ enum Command {
     Import(import::Import),
     Export(export::Export),
     Tail(tail::Tail),
+    Suppressions(suppressions::Suppressions),
     Keys(keys::Keys),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
@@ -84,6 +86,7 @@ impl CommandLine {
                 Command::Import(import) => import.run().await,
                 Command::Export(export) => export.run().await,
                 Command::Tail(tail) => tail.run().await,
+                Command::Suppressions(suppressions) => suppressions.run().await,
                 Command::Keys(keys) => keys.run(&sources).await,
                 Command::Migrate(migrate) => migrate.run(&sources),
                 Command::Doctor(doctor) => doctor.run(&sources).await,

@@ -1,4 +1,4 @@
-//! A world for the engine: the model store, a scripted provider, and tokio's virtual time.
+//! A world for the engine: the model store or another, a scripted provider, and tokio's time, virtual or not.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -112,9 +112,9 @@ pub(crate) fn transient() -> Outcome {
 }
 
 /// Store, service, provider, and as many engines as a test starts.
-pub(crate) struct World {
+pub(crate) struct World<S = MemoryStore> {
     pub(crate) clock: Clock,
-    pub(crate) store: MemoryStore,
+    pub(crate) store: Arc<S>,
     pub(crate) service: Arc<Service>,
     pub(crate) provider: Arc<Scripted>,
 }
@@ -126,14 +126,20 @@ impl World {
 
     /// `idempotent`: whether the provider recognises repeated sends.
     pub(crate) fn with(script: Vec<Script>, idempotent: bool) -> World {
-        let clock = Clock::tokio(START);
+        World::over(MemoryStore::new(), Clock::tokio(START), script, idempotent)
+    }
+}
+
+impl<S: Store> World<S> {
+    /// A world with a store of choice.
+    pub(crate) fn over(store: S, clock: Clock, script: Vec<Script>, idempotent: bool) -> World<S> {
         let settings = angaros_service::Settings {
             rules: Rules { clock_skew_seconds: 300, outbound: OutboundPolicy::default() },
             max_attempts: [5; 4],
             queue_max: 100_000,
         };
-        let store = MemoryStore::new();
-        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let store = Arc::new(store);
+        let shared: Arc<dyn Store> = Arc::<S>::clone(&store);
         let service = Service::start(shared, Arc::new(LocalCoord::new()), clock.clone(), settings);
         let provider = Arc::new(Scripted {
             clock: clock.clone(),

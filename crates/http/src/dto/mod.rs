@@ -17,6 +17,7 @@ pub(crate) mod queued;
 pub(crate) mod redrive;
 pub(crate) mod report;
 pub(crate) mod schema;
+pub(crate) mod suppression;
 pub(crate) mod template;
 pub(crate) mod trace;
 pub(crate) mod webhook_delivery;

@@ -1,6 +1,6 @@
 //! Schemas of types that the domain owns. They are made from the domain's own lists, so that they can not drift.
 
-use angaros_domain::{Channel, FailureReason, Priority, Status};
+use angaros_domain::{Channel, FailureReason, Priority, Status, SuppressionReason};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
@@ -34,6 +34,7 @@ name_schemas! {
     StatusName = "Status": Status "Where a notification stands. It is in exactly one of these.";
     PriorityName = "Priority": Priority "How urgent a notification is. Lanes share a channel's capacity 6:3:1.";
     FailureReasonName = "FailureReason": FailureReason "Why a notification was given up.";
+    SuppressionReasonName = "SuppressionReason": SuppressionReason "Why nothing is sent to an address.";
 }
 
 /// The id of something that is stored.

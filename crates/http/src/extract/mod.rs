@@ -21,7 +21,7 @@ pub(crate) use lines::{Line, Lines};
 pub(crate) use media::{Media, NDJSON, unsupported};
 pub(crate) use members::Members;
 pub(crate) use name::Name;
-pub(crate) use path::{Id, Ids};
+pub(crate) use path::{Id, Ids, Reached};
 pub(crate) use prefer::{Acknowledge, PREFERENCE_APPLIED, PreferHeader, RESPOND_ASYNC};
 pub(crate) use query::{Query, Text, Time, ZoneName, no_parameters};
 pub(crate) use strict::{Object, StrictMap};

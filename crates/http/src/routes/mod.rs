@@ -9,6 +9,7 @@ pub(crate) mod notifications;
 pub(crate) mod prometheus;
 pub(crate) mod recipients;
 pub(crate) mod stream;
+pub(crate) mod suppressions;
 pub(crate) mod templates;
 pub(crate) mod webhook_endpoints;
 pub(crate) mod worker;

@@ -39,6 +39,7 @@ mod problems;
 mod retry;
 mod server;
 mod sqlite;
+mod suppressions;
 mod telemetry;
 mod templates;
 mod webhook_endpoints;

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use angaros_domain::SuppressionReason;
 use angaros_domain::attempt::{Class, Outcome};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::response::{Code, Response};
@@ -11,8 +12,10 @@ use lettre::transport::smtp::response::{Code, Response};
 pub(super) enum Stage {
     /// Nothing was said of the message yet.
     Connecting,
-    /// The server was told from whom and to whom; it has no message yet, so it cannot have sent one.
+    /// The server was told from whom, or that a message comes; it has none yet, so it cannot have sent one.
     Addressing,
+    /// It was told to whom. A refusal is about the recipient.
+    Recipient,
     /// The message was being written. Whether the server took it is in its reply alone.
     HandingOver,
 }
@@ -96,7 +99,21 @@ fn refused(stage: Stage, code: Code, error: &Error) -> Outcome {
         _ => Class::Transient,
     };
     let text = error.source().map(ToString::to_string).unwrap_or_default();
-    Outcome::new(class, &format!("SMTP {code}: {text}"))
+    let outcome = Outcome::new(class, &format!("SMTP {code}: {text}"));
+    match stage {
+        Stage::Recipient if class == Class::Permanent && names_no_mailbox(&text) => {
+            outcome.with_suppression(SuppressionReason::InvalidAddress)
+        }
+        _ => outcome,
+    }
+}
+
+/// Whether a final refusal says that the address leads nowhere and never will: no such mailbox (5.1.1), it has moved away
+/// (5.1.6), or its domain takes no mail (5.1.10, RFC 7505). Only the enhanced code at
+/// its beginning counts (RFC 3463): a bare 550 may as well be the server's opinion of the sender.
+fn names_no_mailbox(reply: &str) -> bool {
+    let code = reply.split_ascii_whitespace().next().unwrap_or_default();
+    matches!(code, "5.1.1" | "5.1.6" | "5.1.10")
 }
 
 fn lost(stage: Stage, error: &Error) -> Outcome {
@@ -106,7 +123,9 @@ fn lost(stage: Stage, error: &Error) -> Outcome {
             Outcome::new(Class::Misconfigured, &format!("the mail server does not fit its settings: {error}"))
         }
         Stage::Connecting => Outcome::new(Class::Transient, &format!("could not connect: {error}")),
-        Stage::Addressing => Outcome::new(Class::Transient, &format!("not handed over: {error}")),
+        Stage::Addressing | Stage::Recipient => {
+            Outcome::new(Class::Transient, &format!("not handed over: {error}"))
+        }
         Stage::HandingOver => Outcome::new(Class::Ambiguous, &format!("handed over, then: {error}")),
     }
 }
@@ -132,6 +151,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(queue_id(text), id, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_enhanced_code_says_that_there_is_no_mailbox() {
+        for reply in ["5.1.1 no such user", "5.1.10 null MX", "5.1.1"] {
+            assert!(names_no_mailbox(reply), "{reply}");
+        }
+        for reply in [
+            "5.7.1 rejected: see 5.1.1",
+            "no such user",
+            "5.1.11 x",
+            "5.2.2 mailbox full",
+            "",
+            "5.1.8 bad sender",
+        ] {
+            assert!(!names_no_mailbox(reply), "{reply}");
         }
     }
 }

@@ -48,12 +48,10 @@ async fn transact(
     deadline: Instant,
 ) -> Result<Response, Fault> {
     let parameters = parameters(connection, email)?;
-    within(deadline, Stage::Addressing, async {
-        connection.command(Mail::new(Some(email.from.clone()), parameters)).await?;
-        connection.command(Rcpt::new(email.to.clone(), vec![])).await?;
-        connection.command(Data).await
-    })
-    .await?;
+    let from = Mail::new(Some(email.from.clone()), parameters);
+    within(deadline, Stage::Addressing, connection.command(from)).await?;
+    within(deadline, Stage::Recipient, connection.command(Rcpt::new(email.to.clone(), vec![]))).await?;
+    within(deadline, Stage::Addressing, connection.command(Data)).await?;
     within(deadline, Stage::HandingOver, connection.message(&email.bytes)).await
 }
 

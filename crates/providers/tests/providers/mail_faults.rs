@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use angaros_domain::Channel;
 use angaros_domain::attempt::Class;
+use angaros_domain::{Channel, SuppressionReason};
 use tokio::net::TcpListener;
 
 use crate::mail::{plain, smtp};
@@ -41,6 +41,26 @@ async fn each_refusal_has_its_class() {
         server.recover();
         assert_eq!(send(&smtp, &notification).await.class, Class::Accepted, "after {step} {reply}");
         assert_eq!(server.delivered().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_that_does_not_exist_is_suppressed_and_no_other() {
+    for (step, reply, suppress) in [
+        ("RCPT", "550 5.1.1 no such user", Some(SuppressionReason::InvalidAddress)),
+        ("RCPT", "556 5.1.10 takes no mail", Some(SuppressionReason::InvalidAddress)),
+        ("RCPT", "550 5.7.1 not from your address", None),
+        ("RCPT", "552 5.2.2 mailbox full", None),
+        ("RCPT", "550 no such user", None),
+        ("RCPT", "450 5.1.1 perhaps later", None),
+        // About whom that is, is not certain there.
+        ("MAIL", "550 5.1.1 no such user", None),
+        (".", "550 5.1.1 no such user", None),
+    ] {
+        let server = MailServer::start(Setup::default()).await;
+        server.fail(step, Fault::Reply(reply));
+        let outcome = send(&plain(&server), &notification(Channel::Email, "to@example.net")).await;
+        assert_eq!(outcome.suppress, suppress, "{step} {reply}");
     }
 }
 

@@ -21,6 +21,9 @@ impl EventLog for Broken {
             }
         }
         let mut report = self.inner.append(reported).await?;
+        if self.has(Fault::AppendSuppressesNothing) {
+            self.inner.state().suppressions.clear();
+        }
         for outcome in &mut report.outcomes {
             if let Appended::Conflict { id, .. } = outcome
                 && self.has(Fault::AppendTakesConflictsForRepeats)

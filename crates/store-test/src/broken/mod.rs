@@ -5,6 +5,7 @@ mod counts;
 mod log;
 mod queue;
 mod reader;
+mod suppressions;
 mod webhooks;
 
 use std::panic::AssertUnwindSafe;
@@ -72,14 +73,22 @@ enum Fault {
     KeysAreRevokedAgain,
     PausesBeginAgain,
     EveryKeyHasItsTenant,
-    SettleHearsStaleResults,
-    SettleHearsNothing,
-    EndpointsKnowNoLimit,
-    EndpointsFollowFromTheBeginning,
-    EndpointsAreReadForAnyTenant,
+    AppendSuppressesNothing,
+    ClaimIgnoresSuppressions,
     EnablingGoesOnWhereItStopped,
-    FanOutsFollowDisabledEndpoints,
+    EndpointsAreReadForAnyTenant,
+    EndpointsFollowFromTheBeginning,
+    EndpointsKnowNoLimit,
     FanOutIgnoresTheFence,
+    FanOutsFollowDisabledEndpoints,
+    SettleHearsNothing,
+    SettleHearsStaleResults,
+    SettleSuppressesNothing,
+    SuppressForgetsTheFirst,
+    SuppressionsComeOldestFirst,
+    SuppressionsIgnoreTheReason,
+    SuppressionsOfAnyTenant,
+    UnsuppressOnlyLooks,
 }
 
 /// Which check must notice which fault.
@@ -148,6 +157,14 @@ const NOTICED: &[(Fault, &str)] = &[
     ),
     (Fault::FanOutsFollowDisabledEndpoints, "webhooks::only_enabled_ones_are_followed"),
     (Fault::FanOutIgnoresTheFence, "webhooks::a_step_is_taken_once"),
+    (Fault::SuppressForgetsTheFirst, "suppressions::an_address_is_added_once_and_the_first_stays"),
+    (Fault::UnsuppressOnlyLooks, "suppressions::what_is_taken_off_is_sent_again"),
+    (Fault::SuppressionsOfAnyTenant, "suppressions::tenants_have_lists_of_their_own"),
+    (Fault::SuppressionsIgnoreTheReason, "suppressions::filters_choose"),
+    (Fault::SuppressionsComeOldestFirst, "suppressions::the_latest_come_first_page_by_page"),
+    (Fault::ClaimIgnoresSuppressions, "suppressions::a_claim_says_whether_its_address_is_suppressed"),
+    (Fault::SettleSuppressesNothing, "suppressions::a_result_suppresses_its_address"),
+    (Fault::AppendSuppressesNothing, "suppressions::an_event_suppresses_the_address_of_what_it_names"),
 ];
 
 /// The model with a fault.
@@ -194,6 +211,8 @@ fn random_operations_notice_faults_and_tell_how() {
         Fault::CancelLeavesTheRow,
         Fault::RedriveIgnoresConditions,
         Fault::ListsTheStoredStatus,
+        Fault::ClaimIgnoresSuppressions,
+        Fault::SettleSuppressesNothing,
     ] {
         let make = || async { Broken::new(fault) };
         let run = AssertUnwindSafe(|| {

@@ -46,7 +46,10 @@ impl Queue for Broken {
             Fault::CancelLooksBeforeItActs => tokio::task::yield_now().await,
             _ => {}
         }
-        let lease = self.inner.claim(params).await?;
+        let mut lease = self.inner.claim(params).await?;
+        if let (Some(lease), Fault::ClaimIgnoresSuppressions) = (&mut lease, self.fault) {
+            lease.claims.iter_mut().for_each(|claim| claim.is_suppressed = false);
+        }
         if self.has(Fault::ClaimForgetsTheLease) {
             rescue_all(&self.inner, Timestamp::MAX).await;
         }
@@ -68,6 +71,7 @@ impl Queue for Broken {
                 if self.has(Fault::SettleHearsNothing) {
                     item.heard = None;
                 }
+                item.suppress.take_if(|_| self.has(Fault::SettleSuppressesNothing));
                 let slot = usize::try_from(item.slot).unwrap();
                 let token = match self.inner.state().rows[slot].place {
                     Place::Leased(holder) if self.has(Fault::SettleIgnoresTheFence) => holder,

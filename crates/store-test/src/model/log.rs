@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::MemoryStore;
-use super::state::{Place, Row, State};
+use super::state::{Place, State};
 
 #[async_trait]
 impl EventLog for MemoryStore {
@@ -23,8 +23,9 @@ impl EventLog for MemoryStore {
         for one in reported {
             let event = one.event.clone();
             let outcome = state.append_reported(one.event);
-            if matches!(outcome, Appended::Stored(_)) {
+            if let Appended::Stored(id) = outcome {
                 report.transitions.extend(state.apply_receipt(&event));
+                state.heed(&Event { id, ..event });
             }
             report.outcomes.push(outcome);
         }
@@ -83,15 +84,7 @@ impl State {
     fn apply_receipt(&mut self, event: &Event) -> Option<Transition> {
         let receipt = Receipt::of(event)?;
         let message_id = event.message_id.as_deref()?;
-        let own = |row: &Row| row.notification.tenant == event.tenant;
-        let mut named = self.slots_in(|row| own(row) && row.notification.id.to_string() == message_id);
-        if named.is_empty() {
-            named = self.slots_in(|row| {
-                let n = &row.notification;
-                own(row) && n.status == Status::Sent && n.provider_message_id.as_deref() == Some(message_id)
-            });
-        }
-        let [slot] = named[..] else { return None };
+        let slot = self.named(event.tenant, message_id, |n| n.status == Status::Sent)?;
         if self.rows[slot].place != Place::Rest {
             return None;
         }
@@ -101,24 +94,27 @@ impl State {
         Some(Transition::of(&self.rows[slot].notification, position))
     }
 
-    /// Lets a receipt that came early change a notification that was just settled.
+    /// Lets what came early have its effect on a notification that was just settled: a receipt changes it, and what was
+    /// said under the provider's id is heeded. By its own id it was known when they came.
     pub(crate) fn catch_up(&mut self, slot: usize) -> Option<Position> {
         let n = self.rows[slot].notification.clone();
         let since = n.last_attempted_at.filter(|_| n.status == Status::Sent)?;
-        let ids = [Some(n.id.to_string()), n.provider_message_id.clone()];
-        for id in ids.into_iter().flatten() {
+        let told = |state: &State, id: &str| {
             let page = PageRequest { limit: usize::MAX, after: None };
-            let of = |event: &Event| event.message_id.as_ref() == Some(&id) && event.received_at >= since;
-            for event in self.timeline(n.tenant, &TimelineFilter::default(), &page, of) {
-                let Some(receipt) = Receipt::of(&event) else { continue };
-                let change =
-                    Change::Receipt { receipt, provider: event.provider.clone(), at: event.occurred_at };
-                if let Ok(position) = self.change(slot, change, n.updated_at, Place::Rest) {
-                    return Some(position);
-                }
-            }
+            let of = |event: &Event| event.message_id.as_deref() == Some(id) && event.received_at >= since;
+            state.timeline(n.tenant, &TimelineFilter::default(), &page, of)
+        };
+        let by_own_id = told(self, &n.id.to_string());
+        let by_providers_id = n.provider_message_id.as_ref().map(|id| told(self, id)).unwrap_or_default();
+        let overtaken = by_own_id.iter().chain(&by_providers_id).find_map(|event| {
+            let receipt = Receipt::of(event)?;
+            let change = Change::Receipt { receipt, provider: event.provider.clone(), at: event.occurred_at };
+            self.change(slot, change, n.updated_at, Place::Rest).ok()
+        });
+        for event in &by_providers_id {
+            self.heed(event);
         }
-        None
+        overtaken
     }
 
     /// The events that `of` chooses, in the order in which they happened.

@@ -9,6 +9,7 @@ mod log;
 mod queue;
 mod reader;
 mod state;
+mod suppressions;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

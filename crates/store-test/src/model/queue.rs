@@ -211,7 +211,9 @@ impl State {
             .iter()
             .map(|slot| {
                 self.rows[*slot].place = Place::Leased(id);
-                Claim { slot: *slot as i64, notification: self.rows[*slot].notification.clone() }
+                let notification = self.rows[*slot].notification.clone();
+                let is_suppressed = self.is_suppressed(&notification);
+                Claim { slot: *slot as i64, notification, is_suppressed }
             })
             .collect();
         let claimed_at = lease.claimed_at;
@@ -228,6 +230,10 @@ impl State {
                 self.rows[slot] = Row { notification: item.notification.clone(), place };
                 let position = self.append(item.events.clone());
                 self.hear(&item);
+                if let Some(reason) = item.suppress {
+                    let now = self.rows[slot].notification.updated_at;
+                    self.put_recipient_on_list(slot, (reason, None), now);
+                }
                 match self.catch_up(slot) {
                     None => Settled::Applied(position),
                     Some(position) => {

@@ -11,7 +11,7 @@ use angaros_domain::lifecycle::Change;
 use angaros_domain::template::Template;
 use angaros_domain::webhook_endpoint::WebhookEndpoint;
 use angaros_domain::{
-    BatchId, LeaseId, Notification, NotificationId, Status, TemplateId, TenantId, Timestamp,
+    BatchId, LeaseId, Notification, NotificationId, Status, Suppression, TemplateId, TenantId, Timestamp,
     WebhookEndpointId, WorkerId,
 };
 use angaros_store::{Idempotent, Pauses, Position, Result};
@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) endpoints: BTreeMap<(TenantId, WebhookEndpointId), WebhookEndpoint>,
     /// How far each tenant's fan-out is.
     pub(crate) fan_outs: BTreeMap<TenantId, Position>,
+    /// The suppression lists of all tenants, in the order of adding.
+    pub(crate) suppressions: BTreeMap<i64, Suppression>,
 }
 
 impl Default for State {
@@ -96,6 +98,7 @@ impl Default for State {
             pauses: Pauses::default(),
             endpoints: BTreeMap::new(),
             fan_outs: BTreeMap::new(),
+            suppressions: BTreeMap::new(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Everything that can be read of a store, so that two can be compared.
 
 use angaros_domain::event::Event;
-use angaros_domain::{Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp};
+use angaros_domain::{Lane, LeaseId, Notification, NotificationId, Status, Suppression, TenantId, Timestamp};
 use angaros_store::{
     Allowance, BatchView, ClaimParams, Idempotent, LaneDepth, NotificationFilter, PageRequest, Queue,
-    SentMessage, Store, TimelineFilter,
+    SentMessage, Store, SuppressionFilter, TimelineFilter,
 };
 use proptest::prelude::*;
 
@@ -33,6 +33,7 @@ impl<S: Store> Pair<S> {
                 prop_assert_eq!(listed, list(&self.model, tenant, &filter, 1_000).await, "{:?}", filter);
             }
             prop_assert_eq!(sent(&self.store, tenant, 5).await, sent(&self.model, tenant, 1_000).await);
+            prop_assert_eq!(listed(&self.store, tenant, 2).await, listed(&self.model, tenant, 1_000).await);
             for key in ["0", "1", "2", "3"] {
                 prop_assert_eq!(used(&self.store, tenant, key).await, used(&self.model, tenant, key).await);
             }
@@ -94,6 +95,18 @@ async fn used(store: &dyn Store, tenant: TenantId, key: &str) -> Option<Idempote
 
 /// More than any sequence makes: a list that is longer goes in circles, and differs from the model's.
 const SEEN_MAX: usize = 5_000;
+
+/// Every suppressed address of a tenant, read in pages. Its place on the list is the store's own.
+async fn listed(store: &dyn Store, tenant: TenantId, limit: usize) -> Vec<Suppression> {
+    let (mut seen, mut after, filter) = (Vec::new(), None, SuppressionFilter::default());
+    while seen.len() < SEEN_MAX {
+        let page = store.suppression_page(tenant, &filter, PageRequest { limit, after }).await.unwrap();
+        let Some((place, _)) = page.last() else { break };
+        after = Some(*place);
+        seen.extend(page.into_iter().map(|(_, suppression)| suppression));
+    }
+    seen
+}
 
 /// Every sent message of a tenant, read in pages.
 async fn sent(store: &dyn Store, tenant: TenantId, limit: usize) -> Vec<SentMessage> {

@@ -47,10 +47,19 @@ pub(super) enum Operation {
         choice: Choice,
         limit: usize,
     },
+    /// One of a few addresses is put on a tenant's list, or taken off it.
+    Suppress {
+        tenant: usize,
+        address: usize,
+        on: bool,
+    },
     Wait {
         tens_of_seconds: i64,
     },
 }
+
+/// How many addresses random notifications go to, in each channel.
+pub(super) const ADDRESSES: usize = 2;
 
 /// One submission.
 #[derive(Debug, Clone)]
@@ -67,6 +76,7 @@ pub(super) struct Request {
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) lane: usize,
+    pub(super) address: usize,
     pub(super) campaign: Option<usize>,
     /// Scheduled so much later.
     pub(super) tens_of_seconds: Option<i64>,
@@ -83,6 +93,8 @@ pub(super) enum Verdict {
     },
     Release,
     Fail(FailureReason),
+    /// Refused, because there is no such address.
+    FailForEver,
     /// It is still under way.
     Wait,
 }
@@ -114,6 +126,8 @@ pub(super) fn sequences() -> impl Strategy<Value = Vec<Operation>> {
         2 => vec((any::<Index>(), prop::bool::weighted(0.1)), 1..4).prop_map(Operation::Cancel),
         2 => (0..2usize, choice(), 0..4usize)
             .prop_map(|(tenant, choice, limit)| Operation::Redrive { tenant, choice, limit }),
+        2 => (0..2usize, 0..ADDRESSES, any::<bool>())
+            .prop_map(|(tenant, address, on)| Operation::Suppress { tenant, address, on }),
         2 => (1..6i64).prop_map(|tens_of_seconds| Operation::Wait { tens_of_seconds }),
     ];
     vec(operation, 1..60)
@@ -130,13 +144,16 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn item() -> impl Strategy<Value = Item> {
-    (0..LANES.len(), option::weighted(0.3, 0..2usize), option::weighted(0.3, 0..6i64), any::<bool>())
-        .prop_map(|(lane, campaign, tens_of_seconds, expires)| Item {
+    let (campaign, delay) = (option::weighted(0.3, 0..2usize), option::weighted(0.3, 0..6i64));
+    (0..LANES.len(), 0..ADDRESSES, campaign, delay, any::<bool>()).prop_map(
+        |(lane, address, campaign, tens_of_seconds, expires)| Item {
             lane,
+            address,
             campaign,
             tens_of_seconds,
             expires,
-        })
+        },
+    )
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -146,6 +163,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         3 => (0..6i64).prop_map(|tens_of_seconds| Verdict::Retry { tens_of_seconds }),
         1 => Just(Verdict::Release),
         3 => reason().prop_map(Verdict::Fail),
+        1 => Just(Verdict::FailForEver),
         2 => Just(Verdict::Wait),
     ]
 }

@@ -10,12 +10,12 @@ pub(super) fn lanes(lease: &ClaimedLease) -> Vec<Lane> {
     lease.claims.iter().map(|claim| claim.notification.lane()).collect()
 }
 
-/// What a lease holds of each lane and tenant, in the order in which it was given out.
-pub(super) fn by_tenant(lease: &ClaimedLease) -> BTreeMap<(Lane, TenantId), Vec<&Notification>> {
-    let mut held: BTreeMap<_, Vec<&Notification>> = BTreeMap::new();
+/// What a lease holds of each lane and tenant, in the order in which it was given out, and whether it is suppressed.
+pub(super) fn by_tenant(lease: &ClaimedLease) -> BTreeMap<(Lane, TenantId), Vec<(&Notification, bool)>> {
+    let mut held: BTreeMap<_, Vec<(&Notification, bool)>> = BTreeMap::new();
     for claim in &lease.claims {
         let n = &claim.notification;
-        held.entry((n.lane(), n.tenant)).or_default().push(n);
+        held.entry((n.lane(), n.tenant)).or_default().push((n, claim.is_suppressed));
     }
     held
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use angaros_domain::attempt::{Class, Report};
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{
-    BatchId, Lane, LeaseId, Notification, NotificationId, Status, TenantId, Timestamp, WorkerId,
+    Address, BatchId, Channel, FailureReason, Lane, LeaseId, Notification, NotificationId, Status,
+    Suppression, SuppressionReason, TenantId, Timestamp, WorkerId,
 };
 use angaros_store::{
     Allowance, ClaimParams, ClaimedLease, Position, Queue, RedriveFilter, RedriveParams, RescueParams,
-    SettledItem, Settlement, Store, Submission,
+    SettledItem, Settlement, Store, Submission, Suppressions,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -94,6 +95,7 @@ impl<S: Store> Pair<S> {
             Operation::Expire { limit } => self.expire(limit).await,
             Operation::Cancel(choices) => self.cancel(&choices).await,
             Operation::Redrive { tenant, choice, limit } => self.redrive(tenant, choice, limit).await,
+            Operation::Suppress { tenant, address, on } => self.suppress(tenant, address, on).await,
             Operation::Wait { tens_of_seconds } => {
                 self.now = self.now.plus_seconds(10 * tens_of_seconds);
                 Ok(())
@@ -143,6 +145,7 @@ impl<S: Store> Pair<S> {
             tenant,
             channel,
             priority,
+            recipient: address(item.address),
             scheduled_at,
             status: if scheduled_at.is_some() { Status::Pending } else { Status::Queued },
             expires_at: item.expires.then(|| self.due(10)),
@@ -200,8 +203,9 @@ impl<S: Store> Pair<S> {
         let (mut items, mut model_items) = (vec![], vec![]);
         for ((mut notification, slot, model_slot), verdict) in claimed.into_iter().zip(verdicts) {
             let Some(change) = self.change(verdict, claimed_at) else { continue };
+            let suppress = change.suppress();
             let events = notification.apply(change, self.now).unwrap();
-            let item = SettledItem { slot, notification, events, heard: None };
+            let item = SettledItem { slot, notification, events, heard: None, suppress };
             model_items.push(SettledItem { slot: model_slot, ..item.clone() });
             items.push(item);
         }
@@ -223,8 +227,34 @@ impl<S: Store> Pair<S> {
             },
             Verdict::Release => Change::Retry { report: None, at: self.due(0), counts: false },
             Verdict::Fail(reason) => Change::fail(*reason, Some(tried(Class::Permanent))),
+            Verdict::FailForEver => {
+                let mut report = tried(Class::Permanent);
+                report.outcome = report.outcome.with_suppression(SuppressionReason::InvalidAddress);
+                Change::fail(FailureReason::Permanent, Some(report))
+            }
             Verdict::Wait => return None,
         })
+    }
+
+    async fn suppress(&mut self, tenant: usize, number: usize, on: bool) -> Outcome {
+        let tenant = self.tenants[tenant];
+        let addresses = [Channel::Sms, Channel::Email].map(|channel| Address::new(channel, &address(number)));
+        if on {
+            let suppressions: Vec<Suppression> =
+                addresses.map(|address| self.suppression(tenant, address)).into();
+            let answer = self.store.suppress(suppressions.clone()).await.unwrap();
+            prop_assert_eq!(answer, self.model.suppress(suppressions).await.unwrap());
+        } else {
+            let named: Vec<(TenantId, Address)> = addresses.map(|address| (tenant, address)).into();
+            let answer = self.store.unsuppress(named.clone()).await.unwrap();
+            prop_assert_eq!(answer, self.model.unsuppress(named).await.unwrap());
+        }
+        Ok(())
+    }
+
+    fn suppression(&self, tenant: TenantId, address: Address) -> Suppression {
+        let (reason, created_at) = (SuppressionReason::Manual, self.now);
+        Suppression { tenant, address, reason, notification_id: None, event_id: None, created_at }
     }
 
     async fn renew(&mut self, worker: usize) -> Outcome {
@@ -304,6 +334,11 @@ impl<S: Store> Pair<S> {
         prop_assert_eq!(answer, told_in_order(self.model.redrive(params).await.unwrap()));
         Ok(())
     }
+}
+
+/// One of the addresses that notifications go to.
+fn address(number: usize) -> String {
+    format!("Address-{number}")
 }
 
 fn worker_of(number: usize) -> WorkerId {

@@ -17,6 +17,7 @@ mod sent;
 mod settle;
 mod stats;
 mod submit;
+mod suppressions;
 mod tenants;
 mod timeline;
 mod webhooks;
@@ -70,6 +71,7 @@ const TOPICS: &[&[Check]] = &[
     redrive::CHECKS,
     reported::CHECKS,
     receipts::CHECKS,
+    suppressions::CHECKS,
     counts::CHECKS,
     read::CHECKS,
     list::CHECKS,

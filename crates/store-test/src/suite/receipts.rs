@@ -92,7 +92,11 @@ async fn what_has_ended_stays_as_it_is(store: &dyn Store) {
         assert_eq!(report_event(store, name, &n.id.to_string(), 9).await.transitions, [], "{name}");
     }
     assert_eq!(now(store, &n).await.status, Status::Delivered);
-    assert_eq!(story(store, n.id).await.len(), 4 + 4, "all of it is told");
+    assert_eq!(
+        story(store, n.id).await.len(),
+        4 + 4 + 1,
+        "all of it is told, and that the bounce suppressed its address"
+    );
 }
 
 async fn a_receipt_that_comes_first_waits_for_the_result(store: &dyn Store) {

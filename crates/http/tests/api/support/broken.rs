@@ -7,15 +7,16 @@ use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::template::Template;
 use angaros_domain::webhook_endpoint::{Edit, WebhookEndpoint};
 use angaros_domain::{
-    BatchId, Channel, EventId, Notification, NotificationId, TemplateId, TenantId, Timestamp,
-    WebhookEndpointId, WorkerId,
+    Address, BatchId, Channel, EventId, Notification, NotificationId, Suppression, TemplateId, TenantId,
+    Timestamp, WebhookEndpointId, WorkerId,
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent,
+    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent, ListPlace,
     MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
     Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    StoreError, Submission, Submitted, TemplateStored, TimelineFilter, Webhooks,
+    StoreError, Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored,
+    TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
@@ -237,6 +238,27 @@ impl Webhooks for Broken {
         self.fail().await
     }
     async fn fan_out(&self, _: Vec<FanOut>) -> Result<Vec<FannedOut>> {
+        self.fail().await
+    }
+}
+
+#[async_trait]
+impl Suppressions for Broken {
+    async fn suppress(&self, _: Vec<Suppression>) -> Result<Vec<Suppressed>> {
+        self.fail().await
+    }
+    async fn unsuppress(&self, _: Vec<(TenantId, Address)>) -> Result<Vec<bool>> {
+        self.fail().await
+    }
+    async fn suppressions(&self, _: TenantId, _: &[Address]) -> Result<Vec<Option<Suppression>>> {
+        self.fail().await
+    }
+    async fn suppression_page(
+        &self,
+        _: TenantId,
+        _: &SuppressionFilter,
+        _: PageRequest<ListPlace>,
+    ) -> Result<Vec<(ListPlace, Suppression)>> {
         self.fail().await
     }
 }

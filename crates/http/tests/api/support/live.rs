@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{Channel, LeaseId, Timestamp, WorkerId};
+use angaros_domain::{LeaseId, Timestamp, WorkerId};
 use angaros_http::{Api, Server, serve};
-use angaros_service::{ClaimParams, Finished};
+use angaros_service::{Allowance, ClaimParams, Finished};
 use angaros_store_test::fixture;
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderName, StatusCode};
@@ -81,8 +81,7 @@ impl Served {
             worker: WorkerId("w".into()),
             lease: LeaseId(self.app.clock.new_uuid()),
             lanes: fixture::lanes().into_iter().map(|lane| (lane, 1000)).collect(),
-            channel_max: [1000; Channel::ALL.len()],
-            max: 1000,
+            allowance: Allowance::new(1000),
             now,
             until: now.plus_seconds(30),
         };
