@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
@@ -59,6 +59,9 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a stream may be open.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// What came of asking once.
 #[derive(Debug)]
@@ -122,26 +125,45 @@ impl Client {
             .await
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<Attempt<T>> {
-        let lost = |error: reqwest::Error| {
-            let why = format!("{} does not answer: {:#}", self.args.url, anyhow::Error::from(error));
-            Attempt::Later { after: None, why }
+    /// Opens a stream of server-sent events once, behind the event with an id, and says whether asking again may help.
+    pub(crate) async fn try_stream(&self, path: &str, last: Option<&str>) -> Result<Attempt<Response>> {
+        let request = self.request(Method::GET, path).header(ACCEPT, "text/event-stream");
+        let request = match last {
+            Some(last) => request.header("Last-Event-ID", last),
+            None => request,
         };
+        self.respond(request.timeout(STREAM_TIMEOUT)).await
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<Attempt<T>> {
+        let response = match self.respond(request).await? {
+            Attempt::Answered(response) => response,
+            Attempt::Later { after, why } => return Ok(Attempt::Later { after, why }),
+        };
+        match response.bytes().await {
+            Ok(body) => serde_json::from_slice(&body)
+                .map(Attempt::Answered)
+                .context("the service's answer is not what was expected"),
+            Err(error) => Ok(self.lost(error)),
+        }
+    }
+
+    async fn respond(&self, request: reqwest::RequestBuilder) -> Result<Attempt<Response>> {
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Ok(lost(error)),
+            Err(error) => return Ok(self.lost(error)),
         };
         let (status, after) = (response.status(), retry_after(response.headers()));
         if status.is_success() {
-            return match response.bytes().await {
-                Ok(body) => serde_json::from_slice(&body)
-                    .map(Attempt::Answered)
-                    .context("the service's answer is not what was expected"),
-                Err(error) => Ok(lost(error)),
-            };
+            return Ok(Attempt::Answered(response));
         }
         let why = refusal(response).await;
         if is_passing(status) { Ok(Attempt::Later { after, why }) } else { bail!("{why}") }
+    }
+
+    fn lost<T>(&self, error: reqwest::Error) -> Attempt<T> {
+        let why = format!("{} does not answer: {:#}", self.args.url, anyhow::Error::from(error));
+        Attempt::Later { after: None, why }
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

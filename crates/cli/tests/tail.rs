@@ -141,3 +141,23 @@ async fn a_service_that_starts_again_is_followed_further() {
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(ids(&ended.stdout), ["later"]);
 }
+
+#[tokio::test]
+async fn one_notification_is_followed_until_it_is_final() {
+    let launch = launch();
+    let service = launch.start().await;
+    let api = service.api();
+    api.post("/api/v1/worker/stop", &json!({})).await.expect(200);
+    let sms = json!({ "channel": "sms", "recipient": "+15550100123", "content": "hello" });
+    let id = api.post("/api/v1/notifications", &sms).await.expect(202)["id"].as_str().unwrap().to_owned();
+    let mut running = launch.spawn(&["tail", "--notification", &id, "--url", &service.url]);
+    running.prints(|text| text.contains("queued").then_some(())).await;
+    api.post("/api/v1/worker/start", &json!({})).await.expect(200);
+    let ended = running.ended().await;
+    assert!(ended.status.success(), "{ended:?}");
+    let statuses: Vec<&str> =
+        ended.stdout.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(statuses, ["queued", "processing", "sent", "delivered"]);
+    let again = launch.spawn(&["tail", "--notification", &id, "--json", "--url", &service.url]).ended().await;
+    assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap()["status"], "delivered");
+}

@@ -10,6 +10,7 @@ mod choice;
 mod doctor;
 mod export;
 mod feed;
+mod follow;
 mod import;
 mod interrupt;
 mod keys;

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use angaros_clock::Clock;
+use angaros_domain::NotificationId;
 use anyhow::Result;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Filter, LoggedEvent, is_closed_pipe};
-use super::interrupt;
+use super::{follow, interrupt};
 use crate::client::{Client, ClientArgs, Patience};
 
 /// The pause at the end of the log; each one without news is twice as long as the one before.
@@ -26,9 +27,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// channel), and goes on until Ctrl-C. At its end it says with which cursor to go on. Each filter may be given more than
 /// once: one of its values must fit.
 ///
+/// With --notification it follows one notification instead, shows each status that it enters (time, status, attempt) and
+/// ends once that is final: with 0 if it was delivered, with 1 if it failed or was cancelled.
+///
 /// Example: angaros tail --provider shop --event-name purchase --json
 #[derive(Args)]
 pub(crate) struct Tail {
+    /// Follow one notification until it is final
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = [
+            "from_start", "after", "no_follow", "limit", "event_name", "provider", "channel", "campaign", "recipient"
+        ]
+    )]
+    notification: Option<NotificationId>,
     /// Begin with the first event of the log
     #[arg(long, conflicts_with = "after")]
     from_start: bool,
@@ -55,6 +68,12 @@ impl Tail {
         let client = Client::new(self.client.clone())?;
         let stop = interrupt::token(|| ())?;
         let patience = Patience::new(Clock::system(), PATIENCE, stop.clone(), |text| eprintln!("{text}"));
+        if let Some(id) = self.notification {
+            return match follow::until_final(&client, &patience, &stop, id, self.json).await {
+                Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
+                ended => ended,
+            };
+        }
         let mut feed = Feed::after(&client, &patience, self.after.clone());
         match self.follow(&mut feed, &stop).await {
             // Whoever reads has seen enough.

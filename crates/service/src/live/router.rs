@@ -110,7 +110,7 @@ impl Router {
                     None => return,
                 },
                 batch = next(&mut self.changes) => match batch {
-                    Ok(batch) => self.hold(batch),
+                    Ok(batch) => self.hold(&batch),
                     Err(RecvError::Lagged(_)) => self.let_all_go("missed"),
                     Err(RecvError::Closed) => return,
                 },
@@ -165,15 +165,15 @@ impl Router {
     fn take_all(&mut self) {
         loop {
             match self.changes.as_mut().map(broadcast::Receiver::try_recv) {
-                Some(Ok(batch)) => self.hold(batch),
+                Some(Ok(batch)) => self.hold(&batch),
                 Some(Err(TryRecvError::Lagged(_))) => self.let_all_go("missed"),
                 Some(Err(TryRecvError::Empty | TryRecvError::Closed)) | None => return,
             }
         }
     }
 
-    fn hold(&mut self, batch: Arc<Vec<Transition>>) {
-        self.held.extend((0..batch.len()).map(|place| Held { batch: Arc::clone(&batch), place }));
+    fn hold(&mut self, batch: &Arc<Vec<Transition>>) {
+        self.held.extend((0..batch.len()).map(|place| Held { batch: Arc::clone(batch), place }));
     }
 
     fn hand_on(&mut self, change: &Transition) {
