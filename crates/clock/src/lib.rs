@@ -24,7 +24,7 @@ struct Inner {
 enum Source {
     System,
     Tokio { base: Timestamp, start: Instant },
-    Seeded { base: Timestamp, start: Instant, random: Mutex<(StdRng, u32)> },
+    Seeded { base: Timestamp, start: Instant, random: Box<Mutex<(StdRng, u32)>> },
 }
 
 impl Clock {
@@ -40,7 +40,7 @@ impl Clock {
 
     /// The same, but its ids and random numbers follow from the seed, so that what a test did can be done again.
     pub fn seeded(base: Timestamp, seed: u64) -> Clock {
-        let random = Mutex::new((StdRng::seed_from_u64(seed), 0));
+        let random = Box::new(Mutex::new((StdRng::seed_from_u64(seed), 0)));
         Clock::new(Source::Seeded { base, start: Instant::now(), random })
     }
 

@@ -187,7 +187,7 @@ impl CircuitBreaker {
             (Phase::HalfOpen { probing, .. }, Health::Unknown) => *probing = false,
             (_, Health::Unknown) | (Phase::Open { .. }, _) => {}
             (Phase::HalfOpen { .. }, Health::Works) => {
-                self.enter(Phase::Closed { window: Window::default() })
+                self.enter(Phase::Closed { window: Window::default() });
             }
             (Phase::Closed { window }, Health::Works) => window.count(self.policy.window_millis, now, false),
             (_, Health::Refuses) => self.enter(Phase::Open { since: now, cause: Cause::Misconfigured }),

@@ -120,7 +120,7 @@ async fn idle(shared: &Shared, gate: &Gate, open: &[Channel]) {
         if shared.places.are_full_for(open) {
             shared.places.given_back().await;
         } else {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {

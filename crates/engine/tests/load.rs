@@ -49,10 +49,10 @@ async fn a_channel_that_hangs_leaves_places_to_the_others() {
     let world = World::new(vec![Script::Hang; 60]);
     let engine = world.engine_with(|settings| settings.concurrency = 32).await;
     send_many(&world, 60).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.pass_millis(500).await;
     assert_eq!(world.provider.in_flight_max(), 32 - 3, "one is kept for each other channel");
     let push = world.send(|draft| draft.channel = Channel::Push).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.pass_millis(500).await;
     assert_eq!(world.sends_of(push).len(), 1, "it did not wait for the others' time-out");
     drop(engine);
 }
@@ -68,10 +68,10 @@ async fn the_urgent_waits_less_than_a_second_and_the_rest_still_moves() {
     let (start, mut urgent) = (world.clock.now(), Vec::new());
     for _ in 0..400 {
         // Half of what the channel can send.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.pass_millis(20).await;
         urgent.push((world.clock.now(), world.send(|draft| draft.priority = Priority::High).await));
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.pass_millis(1_000).await;
     for (at, id) in &urgent {
         let waited = world.sends_of(*id)[0].millis_since(*at);
         assert!(waited < 1_000, "{waited} ms");

@@ -62,8 +62,11 @@ pub(crate) fn rescue(connection: &Connection, rescue: &RescueParams) -> Result<O
     Ok(Some(ClaimedLease { id: rescue.lease, claimed_at, claims: claim::claims(connection, &slots)? }))
 }
 
-/// Id, time of the claim and slots of the leases that a rescue takes over.
-fn lost(connection: &Connection, rescue: &RescueParams) -> rusqlite::Result<Vec<(Vec<u8>, i64, Vec<u8>)>> {
+/// A lease as it is stored: its id, the time of its claim, and its slots.
+type Stored = (Vec<u8>, i64, Vec<u8>);
+
+/// The leases that a rescue takes over.
+fn lost(connection: &Connection, rescue: &RescueParams) -> rusqlite::Result<Vec<Stored>> {
     let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     if let Some(id) = rescue.only {
         let sql = "SELECT id, claimed_at, slots FROM leases WHERE id = ?1";

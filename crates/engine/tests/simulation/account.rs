@@ -1,7 +1,6 @@
 //! A provider's account with a temper, and what it saw.
 
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use angaros_clock::Clock;
 use angaros_domain::attempt::{Class, Outcome};
@@ -113,7 +112,7 @@ impl Provider for Account {
         let (trouble, latency) = {
             let mut random = self.random.lock().unwrap();
             let latency = random.random_range(0..=self.temper.latency_millis_max);
-            (self.temper.trouble(now.millis_since(START), &mut random), Duration::from_millis(latency))
+            (self.temper.trouble(now.millis_since(START), &mut random), latency as i64)
         };
         let place = {
             let mut seen = self.seen.lock().unwrap();
@@ -123,9 +122,9 @@ impl Provider for Account {
         };
         if trouble == Some(Trouble::Hangs) {
             // The engine gives up on it; a probe that hangs ends with its lease.
-            tokio::time::sleep(Duration::from_secs(29)).await;
+            self.clock.sleep_until(now.plus_seconds(29)).await;
         } else {
-            tokio::time::sleep(latency).await;
+            self.clock.sleep_until(now.plus_millis(latency)).await;
         }
         if is_probe {
             self.forget_probe();

@@ -95,8 +95,11 @@ fn rate(whose: &str, per_second: u32, sends: &[Timestamp], starts: &[Timestamp])
     None
 }
 
-/// Ways to spoil a history that must be noticed.
-pub(crate) const SPOILERS: &[(&str, fn(&mut History))] = &[
+/// A way to spoil a history, and what it does.
+type Spoiler = (&'static str, fn(&mut History));
+
+/// Ways that must be noticed.
+pub(crate) const SPOILERS: &[Spoiler] = &[
     ("a letter is lost", |history| drop(history.letters.pop())),
     ("a letter is not final", |history| history.letters[0].status = Status::Retrying),
     ("a letter was sent after its end", |history| {

@@ -176,7 +176,7 @@ impl World {
                 starts.push(self.clock.now());
                 return engine;
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.clock.sleep_until(self.clock.now().plus_seconds(1)).await;
         }
     }
 
@@ -218,7 +218,7 @@ impl World {
                 if stands.status.is_final() {
                     break;
                 }
-                tokio::time::sleep(Duration::from_secs(10)).await;
+                self.clock.sleep_until(self.clock.now().plus_seconds(10)).await;
             }
         }
     }

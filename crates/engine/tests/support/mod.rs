@@ -203,6 +203,11 @@ impl<S: Store> World<S> {
         self.service.notification(TenantId::DEFAULT, id).await.unwrap()
     }
 
+    /// Lets virtual time pass.
+    pub(crate) async fn pass_millis(&self, millis: i64) {
+        self.clock.sleep_until(self.clock.now().plus_millis(millis)).await;
+    }
+
     /// Lets virtual time pass until the notification is final. Woken by the status changes that are published.
     pub(crate) async fn until_final(&self, id: NotificationId) -> Notification {
         let mut changes = self.service.coord().watch();

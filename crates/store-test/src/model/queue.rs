@@ -41,7 +41,7 @@ impl Queue for MemoryStore {
         Ok(settlements
             .into_iter()
             .map(|Settlement { lease, items }| {
-                let outcomes = items.into_iter().map(|item| state.settle(lease, item)).collect();
+                let outcomes = items.iter().map(|item| state.settle(lease, item)).collect();
                 state.drop_if_empty(lease);
                 outcomes
             })
@@ -223,13 +223,13 @@ impl State {
         })
     }
 
-    fn settle(&mut self, lease: LeaseId, item: SettledItem) -> Settled {
+    fn settle(&mut self, lease: LeaseId, item: &SettledItem) -> Settled {
         match usize::try_from(item.slot) {
             Ok(slot) if self.holds(lease, slot) => {
                 let place = item.notification.due_at().map_or(Place::Rest, Place::Deferred);
                 self.rows[slot] = Row { notification: item.notification.clone(), place };
                 let position = self.append(item.events.clone());
-                self.hear(&item);
+                self.hear(item);
                 if let Some(reason) = item.suppress {
                     let now = self.rows[slot].notification.updated_at;
                     self.put_recipient_on_list(slot, (reason, None), now);

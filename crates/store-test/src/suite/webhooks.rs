@@ -231,7 +231,11 @@ async fn deliveries_are_in_no_list_and_no_feed(store: &dyn Store) {
     let recipient_id = Some(one.id.to_string());
     for status in [None, Some(Status::Queued)] {
         let filter = NotificationFilter { recipient_id: recipient_id.clone(), status, ..Default::default() };
-        assert_eq!(list(store, TENANT.deliveries(), &filter, 10).await, [delivery.clone()], "{status:?}");
+        assert_eq!(
+            list(store, TENANT.deliveries(), &filter, 10).await,
+            std::slice::from_ref(&delivery),
+            "{status:?}"
+        );
     }
 }
 
