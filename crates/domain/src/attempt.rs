@@ -125,9 +125,11 @@ pub struct Report {
 pub struct Through {
     /// It will report delivery later. Without receipts, accepted is all that is ever known.
     pub receipts: bool,
-    /// One account stands behind all sends through it. If it refuses that, the message is not at fault and the attempt
-    /// does not count; a breaker keeps it from being tried all the time.
-    pub account: bool,
+    /// If it refuses us, its account is at fault and not the message: then the attempt does not count. A breaker keeps it
+    /// from being tried all the time.
+    pub blames_account: bool,
+    /// It recognises a repeated send by its key, so that one of which nobody knows whether it arrived is safe to repeat.
+    pub idempotent: bool,
 }
 
 /// Decides what one finished attempt does to its notification. `random` in `[0, 1)` spreads the retries.
@@ -143,34 +145,44 @@ pub fn decide(
     let delay = match (report.outcome.class, report.outcome.retry_after_millis) {
         (Class::Accepted, _) => return Change::Accept { report, receipts: through.receipts },
         (Class::Permanent, _) => return Change::fail(FailureReason::Permanent, Some(report)),
+        (Class::Ambiguous, _) if must_not_repeat(through.idempotent, policy) => {
+            return Change::fail(FailureReason::WorkerTimeout, Some(report));
+        }
         (_, Some(asked)) => policy.delay_asked_millis(asked, attempt, random),
         (_, None) => policy.delay_millis(attempt, random),
     };
-    let counts = !(through.account && report.outcome.class == Class::Misconfigured);
+    let counts = !(through.blames_account && report.outcome.class == Class::Misconfigured);
     retry_or_give_up(notification, report, now.plus_millis(delay), counts)
 }
 
+/// Whether a send that may have arrived must not be made again.
+fn must_not_repeat(idempotent: bool, policy: &RetryPolicy) -> bool {
+    !idempotent && policy.on_lost_worker == OnLostWorker::Fail
+}
+
 /// Decides what becomes of a notification whose worker was lost. The attempt counts: it may have been sent, and a
-/// message that kills its worker must not do so for ever.
+/// message that kills its worker must not do so for ever. `idempotent`: whether whatever it may have been sent through
+/// recognises repeats.
 pub fn decide_lost(
     notification: &Notification,
     report: Report,
+    idempotent: bool,
     policy: &RetryPolicy,
     now: Timestamp,
 ) -> Change {
-    match policy.on_lost_worker {
-        OnLostWorker::Fail => Change::fail(FailureReason::WorkerTimeout, Some(report)),
-        OnLostWorker::Retry => retry_or_give_up(notification, report, now, true),
+    if must_not_repeat(idempotent, policy) {
+        return Change::fail(FailureReason::WorkerTimeout, Some(report));
     }
+    retry_or_give_up(notification, report, now, true)
 }
 
 /// Decides what becomes of a notification whose send a shutdown interrupted. That is not the message's fault, so the
 /// attempt does not count; whether it may be sent again is the policy's to say, unless the provider knows repeats.
 pub fn decide_interrupted(report: Report, idempotent: bool, policy: &RetryPolicy, now: Timestamp) -> Change {
-    match policy.on_lost_worker {
-        OnLostWorker::Fail if !idempotent => Change::fail(FailureReason::WorkerTimeout, Some(report)),
-        _ => Change::Retry { report: Some(report), at: now, counts: false },
+    if must_not_repeat(idempotent, policy) {
+        return Change::fail(FailureReason::WorkerTimeout, Some(report));
     }
+    Change::Retry { report: Some(report), at: now, counts: false }
 }
 
 fn retry_or_give_up(notification: &Notification, report: Report, at: Timestamp, counts: bool) -> Change {
@@ -205,7 +217,7 @@ mod tests {
         notification.attempts = attempts;
         let mut report = report(class);
         edit(&mut notification, &mut report);
-        let through = Through { receipts: false, account: true };
+        let through = Through { receipts: false, blames_account: true, idempotent: true };
         decide(&notification, report, through, &RetryPolicy::default(), Timestamp::from_millis(10_000), 1.0)
     }
 
@@ -237,7 +249,7 @@ mod tests {
         assert!(matches!(last, Change::Retry { counts: false, .. }));
         let mut notification = fixture();
         notification.attempts = 4;
-        let through = Through { receipts: false, account: false };
+        let through = Through { receipts: false, blames_account: false, idempotent: true };
         let now = Timestamp::from_millis(10_000);
         let refused = report(Class::Misconfigured);
         let own = decide(&notification, refused, through, &RetryPolicy::default(), now, 1.0);
@@ -262,13 +274,27 @@ mod tests {
     fn a_lost_worker_follows_the_channels_policy() {
         let now = Timestamp::from_millis(10_000);
         let mut policy = RetryPolicy::default();
-        let lost = |n: &Notification, p: &RetryPolicy| decide_lost(n, report(Class::Ambiguous), p, now);
-        assert!(matches!(lost(&fixture(), &policy), Change::Retry { at, .. } if at == now));
+        let lost = |idempotent, p: &RetryPolicy| {
+            decide_lost(&fixture(), report(Class::Ambiguous), idempotent, p, now)
+        };
+        assert!(matches!(lost(false, &policy), Change::Retry { at, .. } if at == now));
         policy.on_lost_worker = OnLostWorker::Fail;
-        assert!(matches!(
-            lost(&fixture(), &policy),
-            Change::Fail { reason: FailureReason::WorkerTimeout, .. }
-        ));
+        assert!(matches!(lost(false, &policy), Change::Fail { reason: FailureReason::WorkerTimeout, .. }));
+        assert!(matches!(lost(true, &policy), Change::Retry { .. }), "the same key makes it safe");
+    }
+
+    #[test]
+    fn what_may_have_arrived_is_not_sent_again_where_that_is_forbidden() {
+        let policy = RetryPolicy { on_lost_worker: OnLostWorker::Fail, ..RetryPolicy::default() };
+        let now = Timestamp::from_millis(10_000);
+        let decided = |idempotent, class| {
+            let through = Through { receipts: false, blames_account: true, idempotent };
+            decide(&fixture(), report(class), through, &policy, now, 1.0)
+        };
+        let failed = decided(false, Class::Ambiguous);
+        assert!(matches!(failed, Change::Fail { reason: FailureReason::WorkerTimeout, .. }));
+        assert!(matches!(decided(true, Class::Ambiguous), Change::Retry { .. }));
+        assert!(matches!(decided(false, Class::Transient), Change::Retry { .. }));
     }
 
     #[test]

@@ -31,6 +31,8 @@ struct Account {
     breaker: Option<CircuitBreaker>,
     limit: Option<Gcra>,
     peace_until: Timestamp,
+    /// When a send through it last succeeded.
+    worked_at: Option<Timestamp>,
 }
 
 /// The permission to send once through an account. It goes back with what came of it; dropped before, nothing was sent.
@@ -39,6 +41,7 @@ pub(crate) struct Pass {
     account: usize,
     spell: Option<Spell>,
     provider: Arc<dyn Provider>,
+    worked_at: Option<Timestamp>,
 }
 
 impl Accounts {
@@ -67,18 +70,27 @@ impl Accounts {
         room.fold(0, |sum, (account, _)| sum.saturating_add(account.room(now)))
     }
 
-    /// Lets one send pass through the first account of the channel's failover order that has room. `None` if none has.
-    pub(crate) fn admit(self: &Arc<Accounts>, channel: Channel, now: Timestamp) -> Option<Pass> {
+    /// Lets one send pass through the first account of the channel's failover order that has room, or through `only` this
+    /// one. `None` if none has.
+    pub(crate) fn admit(
+        self: &Arc<Accounts>,
+        channel: Channel,
+        only: Option<&str>,
+        now: Timestamp,
+    ) -> Option<Pass> {
         let mut accounts = self.lock();
-        let place = self.in_use(channel, &accounts).find(|place| accounts[*place].room(now) > 0)?;
+        let fits = |account: &Account| only.is_none_or(|name| name == account.provider.name());
+        let mut in_use = self.in_use(channel, &accounts);
+        let place = in_use.find(|place| fits(&accounts[*place]) && accounts[*place].room(now) > 0)?;
+        drop(in_use);
         let account = &mut accounts[place];
         let before = account.state();
         let spell = account.admit(now);
         if account.state() != before {
             self.tell(account);
         }
-        let provider = Arc::clone(&account.provider);
-        Some(Pass { accounts: Arc::clone(self), account: place, spell, provider })
+        let (provider, worked_at) = (Arc::clone(&account.provider), account.worked_at);
+        Some(Pass { accounts: Arc::clone(self), account: place, spell, provider, worked_at })
     }
 
     /// When it is worth asking again for these channels, if only time is in the way of some account.
@@ -98,14 +110,16 @@ impl Accounts {
         })
     }
 
-    fn record(&self, place: usize, spell: Option<Spell>, outcome: Option<&Outcome>) {
+    fn record(&self, place: usize, spell: Option<Spell>, outcome: Option<&Outcome>, health: Health) {
         let now = self.service.clock().now();
         let mut accounts = self.lock();
         let account = &mut accounts[place];
         if let Some(outcome) = outcome.filter(|outcome| outcome.class == Class::Throttled) {
             account.leave_in_peace(outcome.retry_after_millis, now);
         }
-        let health = outcome.map_or(Health::Unknown, |outcome| Health::of(outcome.class));
+        if health == Health::Works {
+            account.worked_at = Some(now);
+        }
         let breaker = account.breaker.as_mut().zip(spell);
         let Some(state) = breaker.and_then(|(breaker, spell)| breaker.record(spell, health, now)) else {
             if health == Health::Unknown {
@@ -168,6 +182,7 @@ impl Account {
             limit: registry.rate_per_second(provider.name()).map(Gcra::new),
             provider: Arc::clone(provider),
             peace_until: Timestamp::from_millis(0),
+            worked_at: None,
         }
     }
 
@@ -211,7 +226,8 @@ impl Account {
     fn leave_in_peace(&mut self, asked_millis: Option<i64>, now: Timestamp) {
         if self.breaker.is_some() {
             let millis = asked_millis.unwrap_or(PEACE_MILLIS).clamp(0, PEACE_MILLIS_MAX);
-            self.peace_until = self.peace_until.max(now.plus_millis(millis));
+            let known = if self.is_in_peace(now) { self.peace_until } else { now };
+            self.peace_until = known.max(now.plus_millis(millis));
         }
     }
 }
@@ -222,16 +238,28 @@ impl Pass {
         &*self.provider
     }
 
+    /// Whether the account is to blame if it refuses this message now that was last tried at `tried_at`. If others got
+    /// through since, it is the message: one that a gateway always refuses must not hold up the others for ever.
+    pub(crate) fn blames_account(&self, tried_at: Option<Timestamp>) -> bool {
+        let others_got_through =
+            tried_at.is_some_and(|tried| self.worked_at.is_some_and(|worked| worked > tried));
+        self.provider.capabilities().account && !others_got_through
+    }
+
     /// Says what came of it.
-    pub(crate) fn done(mut self, outcome: &Outcome) {
-        self.accounts.record(self.account, self.spell.take(), Some(outcome));
+    pub(crate) fn done(mut self, outcome: &Outcome, blames_account: bool) {
+        let health = match Health::of(outcome.class) {
+            Health::Refuses if !blames_account => Health::Works,
+            health => health,
+        };
+        self.accounts.record(self.account, self.spell.take(), Some(outcome), health);
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
         if let Some(spell) = self.spell.take() {
-            self.accounts.record(self.account, Some(spell), None);
+            self.accounts.record(self.account, Some(spell), None, Health::Unknown);
         }
     }
 }

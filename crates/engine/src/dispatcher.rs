@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use angaros_domain::{Channel, metric};
+use angaros_domain::retry::OnLostWorker;
+use angaros_domain::{Channel, Notification, metric};
 use angaros_service::{ClaimParams, ClaimedLease, Result};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -99,11 +100,20 @@ fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, held: &mu
         let Some(place) = shared.places.take(held, channel) else { break };
         // A delivery to a webhook endpoint needs no account.
         let is_delivery = claim.notification.endpoint().is_some();
-        let pass = if is_delivery { None } else { shared.accounts.admit(channel, now) };
+        let only = stays_with(shared, &claim.notification);
+        let pass = if is_delivery { None } else { shared.accounts.admit(channel, only, now) };
         let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim, pass);
         let results = results.clone();
         shared.spawn(async move { results.report(work.await, place).await });
     }
+}
+
+/// The provider that a retry has to go through: another one does not know whether the former attempt arrived. Where
+/// repeats are allowed, any will do.
+fn stays_with<'a>(shared: &Shared, notification: &'a Notification) -> Option<&'a str> {
+    let policy = &shared.settings.channels[notification.channel.index()].retry;
+    let stays = policy.on_lost_worker == OnLostWorker::Fail && notification.attempts > 0;
+    notification.provider.as_deref().filter(|_| stays)
 }
 
 /// Sleeps until there is work, tokens, places, or the time for a look has come.

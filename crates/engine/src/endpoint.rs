@@ -49,7 +49,7 @@ pub(crate) async fn attempt(
     match ended {
         Ended::Interrupted => decide_interrupted(report, true, policy, clock.now()),
         Ended::Reported(_) => {
-            let through = Through { receipts: false, account: false };
+            let through = Through { receipts: false, blames_account: false, idempotent: true };
             decide(delivery, report, through, policy, clock.now(), clock.random())
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use angaros_domain::attempt::{Class, Outcome, Report, decide_lost};
 use angaros_domain::lifecycle::Change;
-use angaros_domain::{Timestamp, WorkerId};
+use angaros_domain::{Notification, Timestamp, WorkerId};
 use angaros_service::{Claim, ClaimedLease, Finished, RescueParams, Result};
 
 use crate::Shared;
@@ -62,12 +62,15 @@ async fn settle_doubts(shared: &Shared) -> Result<()> {
     for doubted in shared.doubts.current(now) {
         let params = RescueParams { only: Some(doubted), ..params(shared, now) };
         let Some(lease) = shared.service.rescue(params).await? else { continue };
+        // From here on the rescue's own lease is in doubt, until what it holds is given back.
         shared.doubts.remove(doubted);
+        shared.doubts.add(lease.id, now);
         let release = |claim: Claim| {
             let (slot, notification) = (claim.slot, claim.notification);
             Finished { lease: lease.id, slot, notification, change: Change::release(now) }
         };
         shared.service.settle(lease.claims.into_iter().map(release).collect()).await?;
+        shared.doubts.remove(lease.id);
         shared.service.coord().work_ready();
     }
     Ok(())
@@ -86,6 +89,12 @@ fn params(shared: &Shared, ended_before: Timestamp) -> RescueParams {
     }
 }
 
+/// Whether whatever a notification may have been sent through recognises repeats.
+fn is_idempotent(shared: &Shared, notification: &Notification) -> bool {
+    let mut route = shared.registry.route(notification.channel).iter();
+    notification.endpoint().is_some() || route.all(|provider| provider.capabilities().idempotent)
+}
+
 fn verdicts(shared: &Shared, lease: ClaimedLease) -> Vec<Finished> {
     let now = shared.service.clock().now();
     let verdict = |claim: Claim| {
@@ -102,7 +111,8 @@ fn verdicts(shared: &Shared, lease: ClaimedLease) -> Vec<Finished> {
             outcome: Outcome::new(Class::Ambiguous, "the worker was lost before it reported"),
         };
         let policy = &shared.settings.channels[channel.index()].retry;
-        let change = decide_lost(&claim.notification, report, policy, now);
+        let change =
+            decide_lost(&claim.notification, report, is_idempotent(shared, &claim.notification), policy, now);
         Finished { lease: lease.id, slot: claim.slot, notification: claim.notification, change }
     };
     lease.claims.into_iter().map(verdict).collect()

@@ -7,12 +7,15 @@ use std::time::Duration;
 use angaros_domain::attempt::{Class, Outcome, Report, Through, decide, decide_interrupted};
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{FailureReason, LeaseId, Notification, Timestamp, metric};
-use angaros_providers::Outgoing;
+use angaros_providers::{Capabilities, Outgoing};
 use angaros_service::{Claim, Finished};
 use futures_util::FutureExt as _;
 
 use crate::accounts::Pass;
 use crate::{Shared, endpoint};
+
+/// How long a claim stays away that no account could take, in seconds.
+const RELEASED_SECONDS: i64 = 1;
 
 /// How a send ended.
 pub(crate) enum Ended {
@@ -47,8 +50,8 @@ pub(crate) async fn run(
         _ if is_suppressed => withhold(&notification),
         (Some(id), _) => endpoint::attempt(&shared, claimed_at, &notification, id).await,
         (None, Some(pass)) => attempt(&shared, claimed_at, &notification, pass).await,
-        // The account was closed while the claim was under way. It goes back, and that is not its fault.
-        (None, None) => Change::release(shared.service.clock().now()),
+        // No account may take it now. It goes back, and that is not its fault.
+        (None, None) => Change::release(shared.service.clock().now().plus_seconds(RELEASED_SECONDS)),
     };
     Finished { lease, slot, notification, change }
 }
@@ -82,14 +85,16 @@ async fn attempt(shared: &Shared, claimed_at: Timestamp, notification: &Notifica
         outcome,
     };
     let capabilities = provider.capabilities();
+    let blames_account = pass.blames_account(notification.last_attempted_at);
     if let Ended::Reported(outcome) = &ended {
-        pass.done(outcome);
+        pass.done(outcome, blames_account);
     }
     let policy = &shared.settings.channels[notification.channel.index()].retry;
     match ended {
         Ended::Interrupted => decide_interrupted(report, capabilities.idempotent, policy, clock.now()),
         Ended::Reported(_) => {
-            let through = Through { receipts: capabilities.receipts, account: capabilities.account };
+            let Capabilities { receipts, idempotent, .. } = capabilities;
+            let through = Through { receipts, blames_account, idempotent };
             decide(notification, report, through, policy, clock.now(), clock.random())
         }
     }

@@ -73,10 +73,13 @@ impl Queue for SqliteStore {
             params.limit = limit - done.len();
             params.filter.ids = None;
             let choice = params.clone();
-            let chosen = self.readers.run(move |c| redrive::choose(c, &choice)).await?;
-            if chosen.is_empty() {
-                break;
-            }
+            let chosen = match self.readers.run(move |c| redrive::choose(c, &choice)).await {
+                Ok(chosen) if chosen.is_empty() => break,
+                Ok(chosen) => chosen,
+                // What is done is stored, and has to be told; whoever wants the rest asks again.
+                Err(_) if !done.is_empty() => break,
+                Err(error) => return Err(error),
+            };
             params.filter.ids = Some(chosen);
             let by_id = params.clone();
             done.extend(self.writer.run(move |c| redrive::redrive(c, &by_id)).await?.done);

@@ -70,8 +70,8 @@ impl Fixture {
     /// Makes the account of a channel fail until its breaker opens.
     fn fail(&self, channel: Channel, class: Class) {
         for _ in 0..BreakerPolicy::default().failures {
-            let pass = self.accounts.admit(channel, NOW);
-            pass.into_iter().for_each(|pass| pass.done(&Outcome::new(class, "no")));
+            let pass = self.accounts.admit(channel, None, NOW);
+            pass.into_iter().for_each(|pass| pass.done(&Outcome::new(class, "no"), true));
         }
     }
 }
@@ -134,9 +134,9 @@ async fn an_account_with_little_room_is_promised_once() {
     quotas.allowance.take(Lane { channel: Channel::Sms, priority: Priority::Low }, 2);
     assert_eq!((may(&quotas, Channel::Email), may(&quotas, Channel::Push)), (1, 98));
     for _ in 0..3 {
-        drop(fixture.accounts.admit(Channel::Email, NOW).unwrap());
+        drop(fixture.accounts.admit(Channel::Email, None, NOW).unwrap());
     }
-    assert!(fixture.accounts.admit(Channel::Sms, NOW).is_none());
+    assert!(fixture.accounts.admit(Channel::Sms, None, NOW).is_none());
     assert_eq!(fixture.gate.next_at(&[Channel::Sms], NOW).unwrap().millis_since(NOW), 67);
 }
 
@@ -149,10 +149,10 @@ async fn an_open_breaker_closes_its_channel_until_a_probe_may_pass() {
     assert_eq!(fixture.gate.next_at(&Channel::ALL, NOW), Some(again));
     let quotas = fixture.gate.quotas(&Channel::ALL, &fixture.places, 100, again).unwrap();
     assert_eq!(may(&quotas, Channel::Push), 1);
-    let probe = fixture.accounts.admit(Channel::Push, again).unwrap();
+    let probe = fixture.accounts.admit(Channel::Push, None, again).unwrap();
     assert_eq!(fixture.gate.quotas(&Channel::ALL, &fixture.places, 100, again), None);
     drop(probe);
-    assert!(fixture.accounts.admit(Channel::Sms, again).is_some(), "nothing was sent: another may try");
+    assert!(fixture.accounts.admit(Channel::Sms, None, again).is_some(), "nothing was sent: another may try");
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,13 +161,13 @@ async fn the_next_account_takes_over_while_the_first_one_gets_probes() {
     let mut fixture = Fixture::through([0; 4], &[("first", 0), ("second", 50)], routes);
     assert_eq!(may(&fixture.quotas(&Channel::ALL, 100).unwrap(), Channel::Sms), 100);
     let refused = Outcome::new(Class::Misconfigured, "who are you?");
-    fixture.accounts.admit(Channel::Sms, NOW).unwrap().done(&refused);
+    fixture.accounts.admit(Channel::Sms, None, NOW).unwrap().done(&refused, true);
     assert_eq!(may(&fixture.quotas(&Channel::ALL, 100).unwrap(), Channel::Sms), 5, "the second's tokens");
-    assert_eq!(fixture.accounts.admit(Channel::Sms, NOW).unwrap().provider().name(), "second");
+    assert_eq!(fixture.accounts.admit(Channel::Sms, None, NOW).unwrap().provider().name(), "second");
     let again = NOW.plus_millis(30_000);
     let quotas = fixture.gate.quotas(&Channel::ALL, &fixture.places, 100, again).unwrap();
     assert_eq!(may(&quotas, Channel::Sms), 6, "a probe and five tokens");
-    let names: Vec<String> = std::iter::from_fn(|| fixture.accounts.admit(Channel::Sms, again))
+    let names: Vec<String> = std::iter::from_fn(|| fixture.accounts.admit(Channel::Sms, None, again))
         .map(|pass| {
             let name = pass.provider().name().to_owned();
             std::mem::forget(pass);
@@ -178,10 +178,25 @@ async fn the_next_account_takes_over_while_the_first_one_gets_probes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_is_always_refused_does_not_close_an_account_that_works() {
+    let fixture = Fixture::new([0; 4]);
+    let admit = || fixture.accounts.admit(Channel::Sms, None, NOW).unwrap();
+    assert!(admit().blames_account(None), "nobody knows better yet");
+    admit().done(&Outcome::new(Class::Accepted, "thanks"), true);
+    let refused = admit();
+    assert!(refused.blames_account(None) && refused.blames_account(Some(NOW)));
+    assert!(!refused.blames_account(Some(NOW.plus_millis(-1))), "others got through since it was tried");
+    refused.done(&Outcome::new(Class::Misconfigured, "forbidden words"), false);
+    assert_eq!(fixture.accounts.room([Channel::Sms].into_iter(), NOW), usize::MAX, "it is not closed");
+    assert!(fixture.accounts.admit(Channel::Sms, Some("another"), NOW).is_none());
+    assert!(fixture.accounts.admit(Channel::Sms, Some("sandbox"), NOW).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_account_that_asks_for_peace_gets_it() {
     let mut fixture = Fixture::new([0; 4]);
     let asked = Outcome::new(Class::Throttled, "slow down").with_retry_after(Some(7_000));
-    fixture.accounts.admit(Channel::Email, NOW).unwrap().done(&asked);
+    fixture.accounts.admit(Channel::Email, None, NOW).unwrap().done(&asked, true);
     assert_eq!(fixture.quotas(&Channel::ALL, 100), None);
     assert_eq!(fixture.gate.next_at(&[Channel::Sms], NOW), Some(NOW.plus_millis(7_000)));
     assert!(fixture.gate.quotas(&Channel::ALL, &fixture.places, 9, NOW.plus_millis(7_000)).is_some());

@@ -1,6 +1,7 @@
 //! The promises, held against a history.
 
 use angaros_domain::attempt::Class;
+use angaros_domain::retry::OnLostWorker;
 use angaros_domain::{Channel, Notification, Status, Timestamp};
 
 use crate::account::Send;
@@ -57,6 +58,13 @@ fn one_letter(plan: &Plan, history: &History, letter: &Notification, sends: &[&S
     promise(
         letter.status != Status::Failed || plan.luck != (0, 0) || ends > 0 || of_class(Class::Accepted) == 0,
         "it is said to have failed",
+    );
+    let may_have_arrived = |send: &&&Send| matches!(send.class, None | Some(Class::Ambiguous));
+    let unsafe_to_repeat = |send: &&&Send| may_have_arrived(send) && !plan.accounts[send.account].idempotent;
+    promise(
+        plan.on_lost_worker == OnLostWorker::Retry
+            || sends.iter().position(|send| unsafe_to_repeat(&send)).is_none_or(|at| at + 1 == sends.len()),
+        "it was sent again although it may have arrived",
     );
     let last = sends.last().map(|send| send.at);
     let ended = letter.cancelled_at.or(letter.failed_at).or(letter.delivered_at);

@@ -58,24 +58,25 @@ impl History<'_> {
     /// The statuses that are known behind a place of the log.
     pub(super) async fn behind(&self, after: Position) -> Result<Stretch> {
         let Topic::Notification(id) = self.topic else { return self.logged_behind(after).await };
-        let mut updates: Vec<Update> =
-            self.timeline(*id).await?.iter().filter_map(update).filter(|u| u.position > after).collect();
+        let mut updates = self.timeline(*id).await?;
+        updates.retain(|update| update.position > after);
         updates.sort_by_key(|update| update.position);
         let until = updates.last().map_or(after, |update| update.position);
         Ok(Stretch { updates, until, is_end: true })
     }
 
-    async fn timeline(&self, id: NotificationId) -> Result<Vec<Event>> {
+    /// The statuses that the engine's own events tell. Anybody may report events of this message, any number of them:
+    /// they are passed over page by page.
+    async fn timeline(&self, id: NotificationId) -> Result<Vec<Update>> {
         let (message_id, filter) = (id.to_string(), TimelineFilter::default());
-        let mut events: Vec<Event> = Vec::new();
+        let (mut updates, mut after) = (Vec::new(), None);
         loop {
-            let after = events.last().map(|event| (event.occurred_at, event.id));
             let page = PageRequest { limit: EVENTS_PAGE, after };
             let found = self.store.message_timeline(self.tenant, &message_id, &filter, page).await?;
-            let is_end = found.len() < EVENTS_PAGE;
-            events.extend(found);
-            if is_end {
-                return Ok(events);
+            after = found.last().map(|event| (event.occurred_at, event.id));
+            updates.extend(found.iter().filter_map(update));
+            if found.len() < EVENTS_PAGE {
+                return Ok(updates);
             }
         }
     }
