@@ -71,7 +71,7 @@ impl Accounts {
     }
 
     /// Lets one send pass through the first account of the channel's failover order that has room, or through `only` this
-    /// one. `None` if none has.
+    /// one, wherever it stands in that order. `None` if none has. One that serves the channel no more binds nobody.
     pub(crate) fn admit(
         self: &Arc<Accounts>,
         channel: Channel,
@@ -79,10 +79,13 @@ impl Accounts {
         now: Timestamp,
     ) -> Option<Pass> {
         let mut accounts = self.lock();
-        let fits = |account: &Account| only.is_none_or(|name| name == account.provider.name());
-        let mut in_use = self.in_use(channel, &accounts);
-        let place = in_use.find(|place| fits(&accounts[*place]) && accounts[*place].room(now) > 0)?;
-        drop(in_use);
+        let route = &self.routes[channel.index()];
+        let bound =
+            only.and_then(|name| route.iter().find(|place| accounts[**place].provider.name() == name));
+        let place = match bound {
+            Some(place) => Some(*place).filter(|place| accounts[*place].room(now) > 0),
+            None => self.in_use(channel, &accounts).find(|place| accounts[*place].room(now) > 0),
+        }?;
         let account = &mut accounts[place];
         let before = account.state();
         let spell = account.admit(now);

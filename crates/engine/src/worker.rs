@@ -15,7 +15,7 @@ use crate::accounts::Pass;
 use crate::{Shared, endpoint};
 
 /// How long a claim stays away that no account could take, in seconds.
-const RELEASED_SECONDS: i64 = 1;
+const RELEASED_SECONDS: i64 = 5;
 
 /// How a send ended.
 pub(crate) enum Ended {

@@ -188,8 +188,22 @@ async fn a_message_that_is_always_refused_does_not_close_an_account_that_works()
     assert!(!refused.blames_account(Some(NOW.plus_millis(-1))), "others got through since it was tried");
     refused.done(&Outcome::new(Class::Misconfigured, "forbidden words"), false);
     assert_eq!(fixture.accounts.room([Channel::Sms].into_iter(), NOW), usize::MAX, "it is not closed");
-    assert!(fixture.accounts.admit(Channel::Sms, Some("another"), NOW).is_none());
-    assert!(fixture.accounts.admit(Channel::Sms, Some("sandbox"), NOW).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_bound_to_an_account_waits_for_that_one() {
+    let fixture = Fixture::through(
+        [0; 4],
+        &[("first", 0), ("second", 10)],
+        Channel::ALL.map(|_| vec!["first", "second"]),
+    );
+    let through = |name| {
+        fixture.accounts.admit(Channel::Sms, Some(name), NOW).map(|pass| pass.provider().name().to_owned())
+    };
+    assert_eq!(through("second").as_deref(), Some("second"), "although the first one works");
+    assert_eq!(through("second"), None, "its token is gone");
+    assert_eq!(through("first").as_deref(), Some("first"));
+    assert_eq!(through("removed").as_deref(), Some("first"), "it serves the channel no more");
 }
 
 #[tokio::test(start_paused = true)]
