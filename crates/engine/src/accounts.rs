@@ -120,7 +120,7 @@ impl Accounts {
         if let Some(outcome) = outcome.filter(|outcome| outcome.class == Class::Throttled) {
             account.leave_in_peace(outcome.retry_after_millis, now);
         }
-        if health == Health::Works {
+        if outcome.is_some_and(|outcome| outcome.class == Class::Accepted) {
             account.worked_at = Some(now);
         }
         let breaker = account.breaker.as_mut().zip(spell);
@@ -252,7 +252,8 @@ impl Pass {
     /// Says what came of it.
     pub(crate) fn done(mut self, outcome: &Outcome, blames_account: bool) {
         let health = match Health::of(outcome.class) {
-            Health::Refuses if !blames_account => Health::Works,
+            // That says nothing about the account.
+            Health::Refuses if !blames_account => Health::Unknown,
             health => health,
         };
         self.accounts.record(self.account, self.spell.take(), Some(outcome), health);

@@ -10,8 +10,8 @@ use angaros_domain::{LeaseId, Timestamp};
 
 /// How long a lost claim may come to light, in milliseconds: far longer than any transaction may take.
 const DOUBT_MILLIS: i64 = 120_000;
-/// How many there can be: one failed claim follows another at the pace at which the dispatcher recovers.
-const DOUBTS_MAX: usize = 1_000;
+/// How many there can be: at the pace at which the dispatcher recovers, those of half a day without a store.
+const DOUBTS_MAX: usize = 100_000;
 
 /// The leases that may be there without anybody's knowledge.
 #[derive(Default)]
@@ -26,16 +26,39 @@ impl Doubts {
         }
     }
 
-    /// Those that may still come to light.
-    pub(crate) fn current(&self, now: Timestamp) -> Vec<LeaseId> {
-        let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doubts.retain(|(_, since)| now.millis_since(*since) < DOUBT_MILLIS);
+    /// Those that may still come to light. However old one is, it stays until the store was asked for it.
+    pub(crate) fn current(&self) -> Vec<LeaseId> {
+        let doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doubts.iter().map(|(lease, _)| *lease).collect()
     }
 
-    /// One was found.
+    /// The store does not know this one: if it did not come to light by now it never will.
+    pub(crate) fn not_there(&self, lease: LeaseId, now: Timestamp) {
+        let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.retain(|(doubted, since)| *doubted != lease || now.millis_since(*since) < DOUBT_MILLIS);
+    }
+
+    /// One was settled.
     pub(crate) fn remove(&self, lease: LeaseId) {
         let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doubts.retain(|(doubted, _)| *doubted != lease);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
+
+    #[test]
+    fn a_doubt_ends_once_the_store_was_asked_and_not_before() {
+        let (doubts, lease) = (Doubts::default(), angaros_store_test::fixture::lease_id());
+        doubts.add(lease, NOW);
+        doubts.not_there(lease, NOW.plus_millis(DOUBT_MILLIS - 1));
+        assert_eq!(doubts.current(), [lease], "it may still be under way");
+        // Between the two lies an hour without a store, in which nobody could ask.
+        doubts.not_there(lease, NOW.plus_seconds(3600));
+        assert_eq!(doubts.current(), []);
     }
 }

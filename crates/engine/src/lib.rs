@@ -6,7 +6,8 @@
 //!    that is due   and rate tokens      classify    batches, fenced
 //! ```
 //! Beside them the heartbeat keeps this process's leases alive, and the reconciler takes over what others lost. The
-//! auditor counts again what was counted, and the publisher turns events into deliveries to webhook endpoints. No part trusts another to be there: whatever stops, a lease runs out and the message moves on.
+//! auditor counts again what was counted, and the publisher turns events into deliveries to webhook endpoints. No part
+//! trusts another to be there: whatever stops, a lease runs out and the message moves on.
 
 mod accounts;
 mod auditor;

@@ -59,9 +59,12 @@ async fn rescue(shared: &Shared, ended_before: Timestamp) -> Result<usize> {
 /// Gives back what this process claimed without learning of it. Nothing of that was sent.
 async fn settle_doubts(shared: &Shared) -> Result<()> {
     let now = shared.service.clock().now();
-    for doubted in shared.doubts.current(now) {
+    for doubted in shared.doubts.current() {
         let params = RescueParams { only: Some(doubted), ..params(shared, now) };
-        let Some(lease) = shared.service.rescue(params).await? else { continue };
+        let Some(lease) = shared.service.rescue(params).await? else {
+            shared.doubts.not_there(doubted, now);
+            continue;
+        };
         // From here on the rescue's own lease is in doubt, until what it holds is given back.
         shared.doubts.remove(doubted);
         shared.doubts.add(lease.id, now);

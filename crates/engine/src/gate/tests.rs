@@ -187,6 +187,9 @@ async fn a_message_that_is_always_refused_does_not_close_an_account_that_works()
     assert!(refused.blames_account(None) && refused.blames_account(Some(NOW)));
     assert!(!refused.blames_account(Some(NOW.plus_millis(-1))), "others got through since it was tried");
     refused.done(&Outcome::new(Class::Misconfigured, "forbidden words"), false);
+    let retried = fixture.accounts.admit(Channel::Sms, None, NOW).unwrap();
+    assert!(retried.blames_account(Some(NOW)), "a refusal is no proof that the account works");
+    drop(retried);
     assert_eq!(fixture.accounts.room([Channel::Sms].into_iter(), NOW), usize::MAX, "it is not closed");
 }
 
