@@ -8,27 +8,32 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use crate::report::{Line, Outcome, seconds, summary};
-use crate::steps::{Action, STEPS, Step};
+use crate::service::Services;
+use crate::steps::{Action, EXTRA, STEPS, Step};
 use crate::tidy;
 
 /// Prints the steps and what they run.
 pub(crate) fn list() {
     for Step { name, action } in STEPS {
-        println!("{name:<10} {}", describe(action));
+        println!("{name:<12} {}", describe(action));
     }
 }
 
-/// Runs the steps named in `only`, all of them if it is empty, until one fails. Whether all passed.
+/// Runs the steps named in `only`, all but the extra ones if it is empty, until one fails. Whether all passed.
 pub(crate) fn run(root: &Path, only: &[String]) -> anyhow::Result<bool> {
     if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|step| step.name != *name)) {
         bail!("there is no step {unknown}; `cargo xtask ci --list` shows them");
     }
-    let chosen: Vec<&Step> =
-        STEPS.iter().filter(|step| only.is_empty() || only.iter().any(|name| name == step.name)).collect();
+    let is_chosen = |step: &&Step| match only {
+        [] => !EXTRA.contains(&step.name),
+        only => only.iter().any(|name| name == step.name),
+    };
+    let chosen: Vec<&Step> = STEPS.iter().filter(is_chosen).collect();
 
     let clock = Stopwatch::start();
     let mut lines = Vec::new();
     let mut failed = false;
+    let mut services = Services::default();
     for (index, step) in chosen.iter().enumerate() {
         if failed {
             lines.push(Line { name: step.name, outcome: Outcome::NotReached, took: Duration::ZERO });
@@ -42,7 +47,7 @@ pub(crate) fn run(root: &Path, only: &[String]) -> anyhow::Result<bool> {
             describe(&step.action)
         );
         let watch = Stopwatch::start();
-        let outcome = perform(root, &step.action)?;
+        let outcome = perform(root, &step.action, &mut services)?;
         let took = watch.elapsed();
         failed = outcome == Outcome::Failed;
         println!("<== {}: {outcome}, {}", step.name, seconds(took));
@@ -59,7 +64,10 @@ fn describe(action: &Action) -> String {
             let set: String = environment.iter().map(|(name, value)| format!("{name}={value:?} ")).collect();
             format!("{set}cargo {}", arguments.join(" "))
         }
-        Action::IfInstalled { arguments, .. } => format!("cargo {} (if installed)", arguments.join(" ")),
+        Action::IfInstalled { program, arguments, .. } => {
+            format!("{program} {} (if installed)", arguments.join(" "))
+        }
+        Action::Outside { about, .. } => format!("{about} (if they can be installed)"),
     }
 }
 
@@ -69,21 +77,27 @@ fn target_directory(root: &Path) -> String {
     root.join(configured.unwrap_or_else(|| "target".into())).display().to_string()
 }
 
-fn perform(root: &Path, action: &Action) -> anyhow::Result<Outcome> {
+fn perform(root: &Path, action: &Action, services: &mut Services) -> anyhow::Result<Outcome> {
     let passed = match action {
         Action::Tidy => tidy::run_and_print(root)?,
         Action::Cargo { arguments, environment } => {
             let target = target_directory(root);
             let set = environment.iter().map(|(name, value)| (name, value.replace("{target}", &target)));
-            status(cargo(root).args(*arguments).envs(set))?
+            let servers = if action.is_test() { services.start()? } else { Vec::new() };
+            status(cargo(root).args(*arguments).envs(servers).envs(set))?
         }
-        Action::IfInstalled { arguments, install } => {
-            let tool = arguments.first().copied().unwrap_or_default();
-            if !status(cargo(root).args([tool, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()))? {
-                return Ok(Outcome::NotChecked(format!("cargo-{tool} is not installed ({install})")));
+        Action::IfInstalled { program, probe, arguments, environment, install } => {
+            let mut asked = tool(root, program);
+            let is_there = asked.args(*probe).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            if !is_there.is_ok_and(|status| status.success()) {
+                let probe = probe.join(" ");
+                return Ok(Outcome::NotChecked(format!(
+                    "`{program} {probe}` does not work (install {install})"
+                )));
             }
-            status(cargo(root).args(*arguments))?
+            status(tool(root, program).args(*arguments).envs(environment.iter().copied()))?
         }
+        Action::Outside { run, .. } => return run(root, Path::new(&target_directory(root))),
     };
     Ok(if passed { Outcome::Passed } else { Outcome::Failed })
 }
@@ -91,6 +105,16 @@ fn perform(root: &Path, action: &Action) -> anyhow::Result<Outcome> {
 fn status(command: &mut Command) -> anyhow::Result<bool> {
     let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
     Ok(status.success())
+}
+
+/// A program, at the root.
+fn tool(root: &Path, program: &str) -> Command {
+    if program == "cargo" {
+        return cargo(root);
+    }
+    let mut command = Command::new(program);
+    command.current_dir(root);
+    command
 }
 
 /// The cargo that started this task, at the root.

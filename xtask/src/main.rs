@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod outside;
 mod report;
+mod service;
 mod steps;
 mod tidy;
 

@@ -36,9 +36,9 @@ pub(crate) struct Line {
 
 /// The table, and one closing line.
 pub(crate) fn summary(lines: &[Line], total: Duration) -> String {
-    let mut text = String::from("step             time  outcome\n");
+    let mut text = String::from("step               time  outcome\n");
     for Line { name, outcome, took } in lines {
-        text += &format!("{name:<10} {:>10}  {outcome}\n", seconds(*took));
+        text += &format!("{name:<12} {:>10}  {outcome}\n", seconds(*took));
     }
     let verdict = match lines.iter().find(|line| line.outcome == Outcome::Failed) {
         Some(line) => format!("the gate is shut: {} failed", line.name),
@@ -69,9 +69,9 @@ mod tests {
             line("release", Outcome::NotReached, 0),
         ];
         let text = summary(&lines, Duration::from_secs(188));
-        assert!(text.contains("format          1.0 s  passed\n"), "{text}");
+        assert!(text.contains("format            1.0 s  passed\n"), "{text}");
         assert!(text.contains("not checked: cargo-deny is not installed"), "{text}");
-        assert!(text.contains("test       3 min 07 s  FAILED\n"), "{text}");
+        assert!(text.contains("test         3 min 07 s  FAILED\n"), "{text}");
         assert!(text.ends_with("the gate is shut: test failed, 3 min 08 s in all\n"), "{text}");
     }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use angaros_domain::lane::{Lane, Priority};
 use angaros_domain::metric::{self, Kind};
-use angaros_domain::{Channel, Timestamp};
+use angaros_domain::{Outlet, Timestamp};
 use angaros_service::{Service, Stats};
 use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+
+use crate::color;
 
 /// Buckets of durations, in seconds: from a tenth of a millisecond to the longest provider time-out.
 const SECONDS: [f64; 13] =
@@ -44,12 +46,14 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Sends log lines to standard error. `RUST_LOG` chooses which; `info` by default.
-pub(crate) fn logs(format: LogFormat) -> Result<()> {
+/// What is logged unless somebody says otherwise. refinery tells of every migration, wanted or not.
+pub(crate) const USUAL: &str = "info,refinery_core=warn";
+
+/// Sends log lines to standard error. `RUST_LOG` chooses which, `otherwise` if it is not set.
+pub(crate) fn logs(format: LogFormat, otherwise: &str) -> Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) => EnvFilter::try_new(directives).context("RUST_LOG cannot be read")?,
-        // refinery tells of every migration, wanted or not.
-        Err(_) => EnvFilter::new("info,refinery_core=warn"),
+        Err(_) => EnvFilter::new(otherwise),
     };
     let json = match format {
         LogFormat::Json => true,
@@ -60,7 +64,7 @@ pub(crate) fn logs(format: LogFormat) -> Result<()> {
     let installed = if json {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
-        lines.with_ansi(std::io::stderr().is_terminal()).try_init()
+        lines.with_ansi(color::on_error()).try_init()
     };
     installed.map_err(|error| anyhow::anyhow!("logs cannot be set up: {error}"))
 }
@@ -99,6 +103,10 @@ pub(crate) async fn upkeep(service: Arc<Service>, handle: PrometheusHandle, stop
             Ok(stats) => show(&stats, service.clock().now()),
             Err(error) => tracing::warn!(%error, "the queue's gauges could not be read"),
         }
+        match service.oldest_snapshot_seconds().await {
+            Ok(oldest) => metrics::gauge!(metric::OLDEST_SNAPSHOT_SECONDS).set(oldest.unwrap_or(0.0)),
+            Err(error) => tracing::warn!(%error, "the age of the oldest snapshot could not be read"),
+        }
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(UPKEEP) => {}
@@ -107,11 +115,11 @@ pub(crate) async fn upkeep(service: Arc<Service>, handle: PrometheusHandle, stop
 }
 
 fn show(stats: &Stats, now: Timestamp) {
-    for channel in Channel::ALL {
+    for outlet in Outlet::ALL {
         for priority in Priority::ALL {
-            let lane = Lane { channel, priority };
+            let lane = Lane { outlet, priority };
             let depth = stats.depths.iter().find(|d| d.lane == lane).map_or(0, |d| d.depth);
-            let labels = [("channel", channel.as_str()), ("priority", priority.as_str())];
+            let labels = [("channel", outlet.as_str()), ("priority", priority.as_str())];
             metrics::gauge!(metric::QUEUE_DEPTH, &labels).set(depth as f64);
         }
     }

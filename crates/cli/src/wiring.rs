@@ -4,27 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angaros_clock::Clock;
-use angaros_coord::LocalCoord;
+use angaros_coord::{LocalCoord, RedisCoord};
 use angaros_domain::request::Rules;
 use angaros_domain::{Channel, WorkerId};
-use angaros_engine::ChannelSettings;
+use angaros_engine::{ChannelSettings, Role};
 use angaros_providers::Registry;
-use angaros_service::Service;
-use angaros_store_sqlite::{Options, SqliteStore};
+use angaros_service::{Service, TransitionCoord};
+use angaros_store::Store;
 use anyhow::{Context as _, Result};
 
 use crate::config::Config;
 
-/// Opens the store. `exclusive`: whether this process is to own it, as the service does.
-pub(crate) fn store(config: &Config, clock: &Clock, exclusive: bool) -> Result<SqliteStore> {
-    let path = config.storage.url.path();
-    let options = Options { exclusive, ..Options::default() };
-    SqliteStore::open(path, clock, options)
-        .with_context(|| format!("the store {} cannot be opened", path.display()))
-}
-
 /// Opens the front door to a store.
-pub(crate) fn service(config: &Config, store: SqliteStore, clock: Clock) -> Arc<Service> {
+pub(crate) fn service(
+    config: &Config,
+    store: Arc<dyn Store>,
+    coord: Arc<TransitionCoord>,
+    clock: Clock,
+) -> Arc<Service> {
     let settings = angaros_service::Settings {
         rules: Rules {
             clock_skew_seconds: i64::from(config.limits.clock_skew_seconds),
@@ -33,7 +30,20 @@ pub(crate) fn service(config: &Config, store: SqliteStore, clock: Clock) -> Arc<
         max_attempts: Channel::ALL.map(|channel| config.max_attempts(channel)),
         queue_max: config.limits.ingest_queue_max,
     };
-    Service::start(Arc::new(store), Arc::new(LocalCoord::new()), clock, settings)
+    Service::start(store, coord, clock, settings)
+}
+
+/// What this process shares with others: everything if there is a server for it.
+pub(crate) fn coord(config: &Config, clock: &Clock) -> Result<Arc<TransitionCoord>> {
+    Ok(match config.redis.settings() {
+        Some(settings) => RedisCoord::start(settings, clock.clone()).context("redis.url")?,
+        None => alone(),
+    })
+}
+
+/// For a process that does its work and ends.
+pub(crate) fn alone() -> Arc<TransitionCoord> {
+    Arc::new(LocalCoord::new())
 }
 
 /// Builds the providers and routes the channels to them.
@@ -42,15 +52,16 @@ pub(crate) fn registry(config: &Config, clock: &Clock) -> Result<Registry> {
 }
 
 /// What the engine is told.
-pub(crate) fn engine(config: &Config, clock: &Clock) -> angaros_engine::Settings {
+pub(crate) fn engine(config: &Config, clock: &Clock, role: Role) -> angaros_engine::Settings {
     let delivery = &config.delivery;
     angaros_engine::Settings {
         worker: worker_id(clock),
+        role,
         concurrency: delivery.concurrency,
         lease_seconds: i64::try_from(delivery.lease_seconds).unwrap_or(i64::MAX),
         shutdown: Duration::from_secs(delivery.shutdown_seconds),
-        // The embedded store belongs to one process.
-        exclusive: true,
+        // The embedded store belongs to one process, a server to any number.
+        exclusive: config.storage.url.file().is_some(),
         breaker: config.breaker_policy(),
         channels: Channel::ALL.map(|channel| ChannelSettings {
             retry: config.retry_policy(channel),

@@ -11,7 +11,7 @@ fn launch() -> Launch {
 
 /// Runs `angaros bench` and gives what it measured, by name.
 async fn measured(launch: &Launch, arguments: &[&str]) -> Vec<(String, Value)> {
-    let output = launch.run(&[&["bench", "--json", "-"], arguments].concat()).await;
+    let output = launch.run(&[&["bench", "--json"], arguments].concat()).await;
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let measurements = report["measurements"].as_array().unwrap().iter();

@@ -29,13 +29,6 @@ fn cpu_seconds(pid: u32) -> f64 {
     ticks.sum::<u64>() as f64 / TICKS_PER_SECOND
 }
 
-/// Resident memory in KiB: `VmRSS` of proc_pid_status(5).
-fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
-}
-
 fn sms() -> Value {
     json!({ "channel": "sms", "recipient": "+15550100123", "content": "Your code is 123456" })
 }
@@ -58,7 +51,7 @@ async fn an_idle_service_takes_no_cpu_and_little_memory() {
     api.notify(&later).await;
     let id = api.notify(&sms()).await;
     api.until(&id, "delivered", Duration::from_secs(60)).await;
-    let resident = resident_kib(pid);
+    let resident = service.resident_kib();
 
     // It has worked, so that whatever work leaves running is running.
     for _ in 0..10 {
@@ -72,7 +65,7 @@ async fn an_idle_service_takes_no_cpu_and_little_memory() {
     println!(
         "idle: {:.2} % of a CPU; {resident} KiB resident, {} KiB after 5000 notifications",
         share * 100.0,
-        resident_kib(pid)
+        service.resident_kib()
     );
     assert!(share < CPU_SHARE_MAX, "{:.2} % of a CPU", share * 100.0);
     let is_release = std::env::var_os(BINARY_VARIABLE).is_some() || !cfg!(debug_assertions);

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what was measured is printed")]
 
+#[path = "support/chance.rs"]
+mod chance;
 #[path = "support/ingester.rs"]
 mod ingester;
 #[path = "support/log.rs"]
@@ -15,9 +17,10 @@ use std::time::Duration;
 use angaros_testkit::api::Api;
 use angaros_testkit::eventually::pass;
 use angaros_testkit::launch::{BINARY_VARIABLE, Launch};
+use chance::seeded;
 use ingester::{Ingester, Ledger, event, marker};
 use log::whole_log;
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -29,15 +32,11 @@ const ROUNDS_DEBUG: usize = 6;
 const LIFE_MILLIS: std::ops::RangeInclusive<u64> = 20..=500;
 /// Events of one request that sends again.
 const AGAIN: usize = 1000;
-/// Names the seed of a run that is to be repeated.
-const SEED_VARIABLE: &str = "ANGAROS_TEST_SEED";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_while_events_come_in_lose_and_double_nothing() {
     let started = Instant::now();
-    let seed = std::env::var(SEED_VARIABLE).map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
-    println!("seed {seed}: {SEED_VARIABLE}={seed} chooses the same moments again");
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = seeded();
     let is_release = std::env::var_os(BINARY_VARIABLE).is_some() || !cfg!(debug_assertions);
     let rounds = if is_release { ROUNDS } else { ROUNDS_DEBUG };
 

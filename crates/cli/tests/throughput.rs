@@ -9,7 +9,6 @@
 use std::time::Duration;
 
 use angaros_testkit::api::{Api, id};
-use angaros_testkit::eventually::eventually;
 use angaros_testkit::launch::Launch;
 use angaros_testkit::prometheus::total;
 use serde_json::{Value, json};
@@ -29,16 +28,6 @@ fn sms(number: usize) -> Value {
         "channel": "sms", "recipient": format!("+1555010{:04}", number % 10_000),
         "content": format!("Your code is {number:06}"), "metadata": { "order": number },
     })
-}
-
-/// Waits until nothing is left to do.
-async fn idle(api: &Api) {
-    eventually("everything is final", LONG, async || {
-        let metrics = api.get("/api/v1/metrics").await.expect(200);
-        let open = [&metrics["queue_depth"]["total"], &metrics["deferred"], &metrics["in_flight"]];
-        if open.iter().all(|count| **count == 0) { Ok(()) } else { Err(format!("{open:?}")) }
-    })
-    .await;
 }
 
 /// How many notifications a status has been entered by.
@@ -104,7 +93,7 @@ async fn ten_thousand_in_batches() {
     let batch = |first: usize| json!({ "notifications": (first..first + 500).map(sms).collect::<Vec<_>>() });
     let bodies: Vec<Value> = (0..10_000).step_by(500).map(batch).collect();
     let posted = post_all(&api, "/api/v1/notifications/batch", bodies, 4).await;
-    idle(&api).await;
+    api.idle(LONG).await;
     posted.report("10000 in batches of 500 from 4 connections", 10_000);
 
     for (_, answer) in &posted.answers {
@@ -142,7 +131,7 @@ async fn two_thousand_one_by_one() {
     let service = Launch::new(env!("CARGO_BIN_EXE_angaros")).unlimited().start().await;
     let api = service.api();
     let posted = post_all(&api, "/api/v1/notifications", (0..2_000).map(sms).collect(), 64).await;
-    idle(&api).await;
+    api.idle(LONG).await;
     posted.report("2000 single requests from 64 connections", 2_000);
 
     let metrics = api.metrics().await;

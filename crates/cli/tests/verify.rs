@@ -87,14 +87,14 @@ async fn a_service_in_use_has_no_drift_and_a_broken_copy_has() {
     std::fs::copy(launch.folder().join("angaros-data/angaros.db"), copy.join("angaros.db")).unwrap();
     misplace_a_key(&copy.join("angaros.db")).await;
     let broken = launch.run(&["verify", "--json", "--data-dir", "copy"]).await;
-    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    assert_eq!(broken.status.code(), Some(3), "{broken:?}");
     let found = json(&broken);
     assert_eq!(found["drift"], 1, "{found}");
     let named = found["differences"][0].as_str().unwrap();
     assert!(named.starts_with("keys that lead to their event: counted 90, in the log 91"), "{named}");
     let broken = launch.run(&["verify", "--data-dir", "copy"]).await;
     let text = String::from_utf8_lossy(&broken.stdout);
-    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    assert_eq!(broken.status.code(), Some(3), "{broken:?}");
     assert!(text.contains("drift   1\n") && text.contains(named) && text.contains("runbook"), "{text}");
 }
 

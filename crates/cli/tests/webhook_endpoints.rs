@@ -212,3 +212,24 @@ async fn every_event_is_queued_once_whenever_the_process_is_killed() {
     }
     assert_eq!((log.len(), per_event.len()), (ROUNDS * EACH, ROUNDS * EACH), "each event once");
 }
+
+/// With two places, an endpoint that needs a second for each answer would soon hold both all the time.
+#[tokio::test]
+async fn a_slow_endpoint_leaves_the_places_to_the_others() {
+    const EVENTS: usize = 20;
+    let slow = HttpSink::always(Answer::new(200, "").after(Duration::from_millis(1_100))).await;
+    let fast = HttpSink::with(200, "").await;
+    let service = launch().set("delivery.concurrency", "2").start().await;
+    let api = service.api();
+    subscribe(&api, &slow, &["signup"]).await;
+    subscribe(&api, &fast, &["signup"]).await;
+    for user in 0..EVENTS {
+        let event = json!({"event_name": "signup", "recipient_id": format!("user-{user}"),
+            "occurred_at": "2026-02-02T08:15:30Z"});
+        api.post("/api/v1/events", &event).await.expect(201);
+    }
+    fast.wait_for(EVENTS, SOON).await;
+    // In turns with the fast one's deliveries, and with both places, nearly all would have gone there by now.
+    assert!(slow.count() < EVENTS / 2, "{} went to the slow one", slow.count());
+    slow.wait_for(EVENTS / 2, SOON).await;
+}

@@ -1,23 +1,26 @@
 //! Coordination within one process.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use angaros_domain::Timestamp;
+use angaros_domain::{Timestamp, WorkerId};
 use async_trait::async_trait;
 use tokio::sync::{Notify, broadcast};
 
-use crate::Coord;
+use crate::{Breaker, Coord, Heard, Limit, SentEntry};
 
 /// Batches of changes that a slow watcher may fall behind before it misses some.
 const BACKLOG_BATCHES: usize = 1024;
 
 /// Coordination for a process that is alone with its database.
 pub struct LocalCoord<T> {
-    changes: broadcast::Sender<Arc<Vec<T>>>,
-    work: Notify,
+    changes: broadcast::Sender<Heard<T>>,
+    work: Arc<Notify>,
     growth: Notify,
     due: Notify,
     earliest_due: Mutex<Option<Timestamp>>,
+    joined: Mutex<Option<WorkerId>>,
+    joining: Notify,
 }
 
 impl<T: Clone> LocalCoord<T> {
@@ -25,11 +28,39 @@ impl<T: Clone> LocalCoord<T> {
     pub fn new() -> LocalCoord<T> {
         LocalCoord {
             changes: broadcast::Sender::new(BACKLOG_BATCHES),
-            work: Notify::new(),
+            work: Arc::new(Notify::new()),
             growth: Notify::new(),
             due: Notify::new(),
             earliest_due: Mutex::new(None),
+            joined: Mutex::new(None),
+            joining: Notify::new(),
         }
+    }
+
+    /// Tells everyone who watches in this process.
+    pub(crate) fn tell(&self, heard: Heard<T>) {
+        // It fails only if nobody watches.
+        drop(self.changes.send(heard));
+    }
+
+    /// Whether anyone watches in this process.
+    pub(crate) fn has_watchers(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
+    /// Wakes whoever waits for work, and nobody else.
+    pub(crate) fn work_notify(&self) -> Arc<Notify> {
+        Arc::clone(&self.work)
+    }
+
+    /// Waits until this process joins as a worker.
+    pub(crate) async fn joining(&self) {
+        self.joining.notified().await;
+    }
+
+    /// As which worker this process joined.
+    pub(crate) fn joined(&self) -> Option<WorkerId> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -41,18 +72,25 @@ impl<T: Clone> Default for LocalCoord<T> {
 
 #[async_trait]
 impl<T: Clone + Send + Sync + 'static> Coord<T> for LocalCoord<T> {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn is_watched(&self) -> bool {
-        self.changes.receiver_count() > 0
+        self.has_watchers()
     }
 
     fn publish(&self, changes: Vec<T>) {
-        if !changes.is_empty() && self.is_watched() {
-            // It fails only if the last watcher left meanwhile.
-            drop(self.changes.send(Arc::new(changes)));
+        if !changes.is_empty() && self.has_watchers() {
+            self.tell(Heard::Own(Arc::new(changes)));
         }
     }
 
-    fn watch(&self) -> broadcast::Receiver<Arc<Vec<T>>> {
+    fn missed(&self) {
+        self.tell(Heard::Missed);
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Heard<T>> {
         self.changes.subscribe()
     }
 
@@ -88,6 +126,37 @@ impl<T: Clone + Send + Sync + 'static> Coord<T> for LocalCoord<T> {
             self.due.notified().await;
         }
     }
+
+    fn limit(&self, _: &str, per_second: NonZeroU32) -> Limit {
+        Limit::alone(per_second)
+    }
+
+    fn breaker_stands(&self, _: &str, _: Breaker) {}
+
+    async fn breaker_told(&self) -> (String, Breaker) {
+        std::future::pending().await
+    }
+
+    fn may_probe(&self, _: &str) -> bool {
+        true
+    }
+
+    fn probe_begun(&self, _: &str) {}
+
+    fn probe_ended(&self, _: &str) {}
+
+    fn sent(&self, _: Vec<SentEntry>) {}
+
+    fn join(&self, worker: &WorkerId) {
+        *self.joined.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker.clone());
+        self.joining.notify_one();
+    }
+
+    async fn leave(&self) {}
+
+    fn workers(&self) -> Vec<WorkerId> {
+        self.joined().into_iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +183,6 @@ mod tests {
             coord.publish(vec![n]);
         }
         assert!(matches!(watcher.recv().await, Err(broadcast::error::RecvError::Lagged(1))));
-        assert_eq!(*watcher.recv().await.unwrap(), vec![1]);
+        assert_eq!(watcher.recv().await.unwrap(), Heard::Own(Arc::new(vec![1])));
     }
 }

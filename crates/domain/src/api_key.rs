@@ -53,7 +53,7 @@ impl FromStr for Scope {
 }
 
 /// What is stored of a key: never the key itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ApiKey {
     /// The public part, by which it is looked up, listed and revoked.
     pub prefix: String,

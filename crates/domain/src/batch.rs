@@ -10,7 +10,7 @@ use crate::{Status, Timestamp};
 pub const BATCH_SIZE_MAX: usize = 1000;
 
 /// What is known of a batch itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Batch {
     /// Its id.
     pub id: BatchId,

@@ -9,7 +9,7 @@
 //! ```
 //! Source: M. Nygard, "Release It!", 2nd ed., chapter 5.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::attempt::Class;
@@ -58,7 +58,7 @@ impl BreakerState {
 }
 
 /// Why a breaker opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Too many sends failed.
@@ -205,6 +205,23 @@ impl CircuitBreaker {
         }
         let after = self.state();
         (after != before).then_some(after)
+    }
+
+    /// Opens because another process's did, at the time when it is heard: clocks differ. Answers the new state if it
+    /// changed; one that is open already stays so from then on.
+    pub fn open_too(&mut self, cause: Cause, now: Timestamp) -> Option<BreakerState> {
+        let before = self.state();
+        self.enter(Phase::Open { since: now, cause });
+        (before != BreakerState::Open).then_some(BreakerState::Open)
+    }
+
+    /// Closes because another process's probe succeeded. Answers the new state if it changed.
+    pub fn close_too(&mut self) -> Option<BreakerState> {
+        if self.state() == BreakerState::Closed {
+            return None;
+        }
+        self.enter(Phase::Closed { window: Window::default() });
+        Some(BreakerState::Closed)
     }
 
     fn enter(&mut self, phase: Phase) {

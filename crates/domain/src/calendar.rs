@@ -47,6 +47,21 @@ pub struct Span {
     pub end: Timestamp,
 }
 
+/// What a local clock and calendar show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Local {
+    /// The year.
+    pub year: i16,
+    /// The month, from 1.
+    pub month: i8,
+    /// The day of the month, from 1.
+    pub day: i8,
+    /// The hour, from 0.
+    pub hour: i8,
+    /// The minute, from 0.
+    pub minute: i8,
+}
+
 /// No zone of the IANA database has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no time zone called {0}")]
@@ -97,6 +112,18 @@ impl Zone {
             spans.push(Span { start, end: next.unwrap_or(Timestamp::MAX) });
         }
         Ok(spans)
+    }
+
+    /// What the local clock shows.
+    pub fn local(&self, at: Timestamp) -> Local {
+        let shown = self.0.to_datetime(instant(at.as_seconds()));
+        Local {
+            year: shown.year(),
+            month: shown.month(),
+            day: shown.day(),
+            hour: shown.hour(),
+            minute: shown.minute(),
+        }
     }
 
     /// Where spans start, as seconds since the epoch: first the one that holds `second`, then all that follow.

@@ -36,7 +36,7 @@ impl fmt::Display for CorrelationId {
 }
 
 /// A `traceparent` header (W3C Trace Context level 1, section 3.2), kept as it came once it is known to be valid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct TraceParent(Arc<str>);
 
@@ -71,7 +71,7 @@ impl TraceParent {
 }
 
 /// What a request brings along, and everything that follows from it carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Correlation {
     /// On every log line, event and provider call.
     pub id: CorrelationId,

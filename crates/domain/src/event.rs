@@ -10,7 +10,7 @@ use crate::ids::{EventId, TenantId};
 pub const PROVIDER_ANGAROS: &str = "angaros";
 
 /// One thing that happened. Never changed once stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Event {
     /// Its id. UUIDv7.
     pub id: EventId,
@@ -60,6 +60,13 @@ pub fn message_key(tenant: TenantId, text: &str) -> i64 {
 /// probability of about 3 in a million.
 pub fn recipient_key(tenant: TenantId, recipient_id: &str) -> i64 {
     head(&crate::fingerprint::key_of(&[b"recipient", &tenant.0.to_le_bytes(), recipient_id.as_bytes()]))
+}
+
+/// A 64-bit stand-in for an event of a campaign, under which its recipients are listed. As unlikely to be shared as that
+/// of [`recipient_key`].
+pub fn campaign_event_key(tenant: TenantId, campaign_id: &str, name: &str) -> i64 {
+    let parts = [b"campaign", &tenant.0.to_le_bytes()[..], campaign_id.as_bytes(), name.as_bytes()];
+    head(&crate::fingerprint::key_of(&parts))
 }
 
 /// The deepest level of [`thinning_level`].

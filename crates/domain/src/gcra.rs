@@ -26,6 +26,15 @@ impl Gcra {
         Gcra { interval_micros: 1_000_000 / rate, burst: (rate / 10).max(1), arrival_micros: 0 }
     }
 
+    /// One of so many limiters that together keep a limit without knowing of each other. Each has its share of the rate
+    /// and of the burst, but at least a burst of one.
+    pub fn share(per_second: NonZeroU32, of: NonZeroU32) -> Gcra {
+        let (rate, of) = (i64::from(per_second.get()), i64::from(of.get()));
+        // Rounded up: together they are never above the rate.
+        let interval_micros = (1_000_000 * of + rate - 1) / rate;
+        Gcra { interval_micros, burst: (rate / 10 / of).max(1), arrival_micros: 0 }
+    }
+
     /// A limiter that is full at the start. `per_minute` must not be 0: no limit is no limiter.
     ///
     /// The burst is a whole minute's tokens: a caller may spend them as they like. Where a minute's microseconds do not
@@ -104,6 +113,25 @@ mod tests {
                 let bound = now.millis_since(start) * 1000 / interval + i64::from((rate / 10).max(1));
                 prop_assert!(taken as i64 <= bound, "{taken} > {bound}");
             }
+        }
+
+        /// Those that share a limit take no more together than one alone would, but for a burst of one each.
+        #[test]
+        fn shares_are_never_above_the_whole(rate in 1u32..5_000, of in 1u32..20, seconds in 1i64..20) {
+            let (rate, of) = (NonZeroU32::new(rate).unwrap(), NonZeroU32::new(of).unwrap());
+            let start = Timestamp::from_millis(1_000_000);
+            let mut taken = 0;
+            for mut limiter in vec![Gcra::share(rate, of); of.get() as usize] {
+                let mut now = start;
+                while now.millis_since(start) < seconds * 1_000 {
+                    let tokens = limiter.available(now);
+                    limiter.take(tokens, now);
+                    taken += tokens as i64;
+                    now = limiter.next_at(1, now.plus_millis(1));
+                }
+            }
+            let bound = i64::from(rate.get()) * seconds + i64::from((rate.get() / 10).max(of.get())) + i64::from(of.get());
+            prop_assert!(taken <= bound, "{taken} > {bound}");
         }
 
         /// A clock that is set back costs a burst's time at the most.

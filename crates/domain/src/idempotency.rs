@@ -53,7 +53,7 @@ fn unescape(text: &str) -> Option<String> {
 }
 
 /// A key together with what the request said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Idempotency {
     /// The caller's key.
     pub key: IdempotencyKey,

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Channel;
 use crate::channel::UnknownName;
+use crate::outlet::Outlet;
 
 /// How urgent a notification is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ impl Priority {
         }
     }
 
-    /// The share of a channel's capacity while every lane has work: 6:3:1. What waits in an `aged` lane has waited too
+    /// The share of an outlet's capacity while every lane has work: 6:3:1. What waits in an `aged` lane has waited too
     /// long: its weight doubles, but is never more than that of `high`, which so keeps six in fourteen at least.
     pub const fn weight(self, aged: bool) -> usize {
         match (self, aged) {
@@ -59,36 +59,36 @@ impl FromStr for Priority {
     }
 }
 
-/// One queue of ready notifications: a channel and a priority.
+/// One queue of ready notifications: an outlet and a priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
-    /// The channel.
-    pub channel: Channel,
+    /// What they leave through.
+    pub outlet: Outlet,
     /// The priority.
     pub priority: Priority,
 }
 
 impl Lane {
     /// The number of lanes.
-    pub const COUNT: usize = Channel::ALL.len() * Priority::ALL.len();
+    pub const COUNT: usize = Outlet::ALL.len() * Priority::ALL.len();
 
     /// A dense number, `0..Lane::COUNT`, as the stores keep it.
     pub const fn index(self) -> usize {
-        self.channel as usize * Priority::ALL.len() + self.priority as usize
+        self.outlet.index() * Priority::ALL.len() + self.priority as usize
     }
 
     /// The lane of a dense number; `None` beyond [`Lane::COUNT`].
     pub fn from_index(index: usize) -> Option<Lane> {
-        let channel = *Channel::ALL.get(index / Priority::ALL.len())?;
+        let outlet = *Outlet::ALL.get(index / Priority::ALL.len())?;
         let priority = Priority::ALL[index % Priority::ALL.len()];
-        Some(Lane { channel, priority })
+        Some(Lane { outlet, priority })
     }
 }
 
 /// How long something may be ready before its lane counts as aged, in milliseconds.
 pub const AGED_MILLIS: i64 = 60_000;
 
-/// Whose turn it is between a channel's three lanes: smooth weighted round robin, as nginx spreads requests over
+/// Whose turn it is between an outlet's three lanes: smooth weighted round robin, as nginx spreads requests over
 /// servers of different weight. What is owed to a lane is remembered, so that the shares are exact over many small
 /// splits, and also a capacity of one at a time starves nobody.
 #[derive(Debug, Clone, Copy, Default)]

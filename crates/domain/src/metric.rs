@@ -47,8 +47,9 @@ metrics! {
     SETTLED_STALE = Counter "angaros_settled_stale_total": "Results discarded because their lease was lost.";
     RESCUED = Counter "angaros_rescued_total": "Notifications taken back from lost workers.";
     PROMOTED = Counter "angaros_promoted_total": "Scheduled or retrying notifications that became ready.";
-    QUEUE_DEPTH = Gauge "angaros_queue_depth": "Notifications waiting in their lane, by channel and priority.";
+    QUEUE_DEPTH = Gauge "angaros_queue_depth": "Notifications waiting in their lane, by channel (deliveries to webhook endpoints: webhook_endpoint) and priority.";
     OLDEST_QUEUED_SECONDS = Gauge "angaros_oldest_queued_seconds": "How long the notification has been ready that waits longest in its lane.";
+    OLDEST_SNAPSHOT_SECONDS = Gauge "angaros_storage_oldest_snapshot_seconds": "How long the oldest transaction has been open that keeps PostgreSQL from removing dead rows, whoever's it is; 0 with the embedded store.";
     COALESCED = Histogram "angaros_coalesced_items": "Requests that shared one transaction, by verb.";
     REFUSED = Counter "angaros_refused_total": "Requests refused because a bounded queue was full, by verb.";
     QUEUED_EVENTS = Counter "angaros_queued_events_total": "Events that were acknowledged before they were stored, by outcome: created, duplicate, conflict or lost.";
@@ -59,6 +60,8 @@ metrics! {
     LIVE_CONNECTIONS = Gauge "angaros_live_connections": "Clients that follow live status, by transport.";
     LIVE_FRAMES = Counter "angaros_live_frames_total": "Status changes sent to clients that follow live status, by transport.";
     LIVE_DROPPED = Counter "angaros_live_dropped_total": "Clients of live status that were let go and have to resume, by reason: slow (they did not keep up) or missed (the service itself did not).";
+    REDIS_UP = Gauge "angaros_redis_up": "Whether the Redis server answered when it was last asked: 1 or 0. Missing without one.";
+    WORKERS = Gauge "angaros_workers": "Workers that live, as Redis knows them. Missing without it.";
     STORE_COMMITS = Counter "angaros_store_commits_total": "Committed write transactions.";
     STORE_COMMIT_SECONDS = Histogram "angaros_store_commit_duration_seconds": "Time of a write transaction, from begin to durable.";
     STORE_WAL_PAGES = Gauge "angaros_store_wal_pages": "Pages in the write-ahead log since its last restart.";

@@ -6,10 +6,11 @@ use crate::correlation::Correlation;
 use crate::idempotency::IdempotencyKey;
 use crate::ids::{BatchId, NotificationId, TemplateId, TenantId, WebhookEndpointId};
 use crate::lane::Lane;
+use crate::outlet::Outlet;
 use crate::{Channel, FailureReason, Priority, Status, Timestamp};
 
 /// What is sent: rendered when the notification is created, so that later template changes never reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Content {
     /// E-mail or push title.
     pub subject: Option<String>,
@@ -20,7 +21,7 @@ pub struct Content {
 }
 
 /// One message to one recipient over one channel.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Hash)]
 pub struct Notification {
     /// Its id; the time in it is `created_at`.
     pub id: NotificationId,
@@ -89,7 +90,9 @@ pub struct Notification {
 impl Notification {
     /// Where it waits when it is ready.
     pub fn lane(&self) -> Lane {
-        Lane { channel: self.channel, priority: self.priority }
+        let is_delivery = self.tenant.is_deliveries();
+        let outlet = if is_delivery { Outlet::Endpoints } else { Outlet::Channel(self.channel) };
+        Lane { outlet, priority: self.priority }
     }
 
     /// When it becomes ready, while it waits outside its lane: the schedule, or the next attempt.

@@ -120,7 +120,7 @@ impl Address {
 }
 
 /// An address on a tenant's list: nothing is sent there until it is taken off.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Suppression {
     /// Whose list it is on.
     pub tenant: TenantId,

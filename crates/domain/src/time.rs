@@ -112,6 +112,14 @@ impl de::Visitor<'_> for TimestampVisitor {
         Timestamp::from_seconds(seconds).ok_or_else(|| E::custom("epoch seconds lie outside 1970 to 9999"))
     }
 
+    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Timestamp, E> {
+        // JSON has one kind of number: 1770000000.0 is whole too.
+        if seconds.fract() != 0.0 {
+            return Err(E::invalid_type(de::Unexpected::Float(seconds), &self));
+        }
+        self.visit_i64(seconds as i64)
+    }
+
     fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Timestamp, E> {
         self.visit_i64(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
@@ -142,8 +150,9 @@ mod tests {
     fn json_takes_strings_and_integers_but_no_integer_in_a_string() {
         let read = |json: &str| serde_json::from_str::<Timestamp>(json).ok();
         assert_eq!(read("1770000000"), Timestamp::from_seconds(1_770_000_000));
+        assert_eq!(read("1770000000.0"), Timestamp::from_seconds(1_770_000_000));
         assert!(read("\"2026-02-02T02:40:00Z\"").is_some());
-        for bad in ["\"1770000000\"", "1.5", "true", "-1", "18446744073709551615"] {
+        for bad in ["\"1770000000\"", "1.5", "-1.0", "1e300", "true", "-1", "18446744073709551615"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -321,3 +321,15 @@ fn zones_have_names() {
         assert!(error.to_string().ends_with(unknown));
     }
 }
+
+#[test]
+fn a_local_clock_shows_what_its_zone_does() {
+    let at = Timestamp::parse("2026-11-21T23:45:10Z").unwrap();
+    let shown = |zone: &str| {
+        let local = Zone::named(zone).unwrap().local(at);
+        (local.year, local.month, local.day, local.hour, local.minute)
+    };
+    assert_eq!(shown("UTC"), (2026, 11, 21, 23, 45));
+    assert_eq!(shown("Asia/Kathmandu"), (2026, 11, 22, 5, 30));
+    assert_eq!(shown("America/New_York"), (2026, 11, 21, 18, 45));
+}

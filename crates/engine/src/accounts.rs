@@ -3,15 +3,21 @@
 //! A channel sends through the first account of its failover order whose breaker is closed. Those before it get a probe
 //! now and then. An account whose rate is used up, or that asked for fewer requests, is waited for: it works, and there
 //! is a reason why it comes first. While there is no room nothing is claimed, so that what waits costs no attempts.
+//!
+//! Each process has breakers of its own, which count its own sends. When one of them opens or closes the others hear of
+//! it and do the same, and of all processes one at a time probes.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use angaros_coord::{Breaker, Limit};
 use angaros_domain::attempt::{Class, Outcome};
 use angaros_domain::breaker::{BreakerPolicy, BreakerState, CircuitBreaker, Health, Spell};
-use angaros_domain::gcra::Gcra;
 use angaros_domain::{Channel, Timestamp, metric};
 use angaros_providers::{Provider, Registry};
-use angaros_service::{AccountState, Service};
+use angaros_service::{AccountState, Service, TransitionCoord};
+
+use crate::Shared;
 
 /// How long an account is left in peace that said "too many requests" but not for how long, in milliseconds.
 const PEACE_MILLIS: i64 = 1_000;
@@ -29,10 +35,13 @@ struct Account {
     provider: Arc<dyn Provider>,
     /// A provider without an account of its own has none: what one recipient's server does says nothing about others.
     breaker: Option<CircuitBreaker>,
-    limit: Option<Gcra>,
+    limit: Option<Limit>,
+    coord: Arc<TransitionCoord>,
     peace_until: Timestamp,
     /// When a send through it last succeeded.
     worked_at: Option<Timestamp>,
+    /// A probe of this process is on its way, whatever was heard of the breaker since it began.
+    is_probed: bool,
 }
 
 /// The permission to send once through an account. It goes back with what came of it; dropped before, nothing was sent.
@@ -42,11 +51,12 @@ pub(crate) struct Pass {
     spell: Option<Spell>,
     provider: Arc<dyn Provider>,
     worked_at: Option<Timestamp>,
+    is_probe: bool,
 }
 
 impl Accounts {
     pub(crate) fn new(registry: &Registry, breaker: BreakerPolicy, service: Arc<Service>) -> Arc<Accounts> {
-        let account = |provider| Account::new(registry, provider, breaker);
+        let account = |provider| Account::new(registry, provider, breaker, service.coord());
         let accounts: Vec<Account> = registry.providers().map(account).collect();
         let place = |provider: &Arc<dyn Provider>| {
             accounts.iter().position(|account| account.provider.name() == provider.name())
@@ -57,6 +67,11 @@ impl Accounts {
             accounts.tell(account);
         }
         Arc::new(accounts)
+    }
+
+    /// A limit that is shared with all who send for the same database.
+    pub(crate) fn limit(&self, of: &str, name: &str, per_second: NonZeroU32) -> Limit {
+        limit(self.service.coord(), of, name, per_second)
     }
 
     /// How many sends the accounts that serve any of these channels have room for.
@@ -88,18 +103,23 @@ impl Accounts {
         }?;
         let account = &mut accounts[place];
         let before = account.state();
+        let is_probe = !account.is_closed();
         let spell = account.admit(now);
         if account.state() != before {
             self.tell(account);
         }
         let (provider, worked_at) = (Arc::clone(&account.provider), account.worked_at);
-        Some(Pass { accounts: Arc::clone(self), account: place, spell, provider, worked_at })
+        Some(Pass { accounts: Arc::clone(self), account: place, spell, provider, worked_at, is_probe })
     }
 
     /// When it is worth asking again for these channels, if only time is in the way of some account.
-    pub(crate) fn next_at(&self, channels: &[Channel], now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next_at(
+        &self,
+        channels: impl Iterator<Item = Channel>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let accounts = self.lock();
-        let places = channels.iter().flat_map(|channel| self.in_use(*channel, &accounts));
+        let places = channels.flat_map(|channel| self.in_use(channel, &accounts));
         places.filter_map(|place| accounts[place].next_at(now)).min()
     }
 
@@ -113,7 +133,9 @@ impl Accounts {
         })
     }
 
-    fn record(&self, place: usize, spell: Option<Spell>, outcome: Option<&Outcome>, health: Health) {
+    fn record(&self, pass: &mut Pass, outcome: Option<&Outcome>, health: Health) {
+        let Pass { account: place, is_probe, .. } = *pass;
+        let spell = pass.spell.take();
         let now = self.service.clock().now();
         let mut accounts = self.lock();
         let account = &mut accounts[place];
@@ -123,15 +145,21 @@ impl Accounts {
         if outcome.is_some_and(|outcome| outcome.class == Class::Accepted) {
             account.worked_at = Some(now);
         }
+        let coord = self.service.coord();
         let breaker = account.breaker.as_mut().zip(spell);
-        let Some(state) = breaker.and_then(|(breaker, spell)| breaker.record(spell, health, now)) else {
-            if health == Health::Unknown {
-                // A probe's place may be free again.
-                self.service.coord().work_ready();
-            }
-            return;
-        };
-        self.tell(account);
+        let changed = breaker.and_then(|(breaker, spell)| breaker.record(spell, health, now));
+        if changed.is_some() {
+            self.tell(account);
+            account.tell_others();
+        }
+        if is_probe {
+            // After the others were told what came of it: else one of them might probe again at once.
+            account.is_probed = false;
+            coord.probe_ended(account.provider.name());
+            // A probe's place may be free again.
+            coord.work_ready();
+        }
+        let Some(state) = changed else { return };
         match (state, account.breaker.as_ref().and_then(CircuitBreaker::tripped)) {
             (BreakerState::Open, Some((_, cause))) => {
                 let provider = account.provider.name();
@@ -150,6 +178,30 @@ impl Accounts {
                 self.service.coord().work_ready();
             }
             _ => {}
+        }
+    }
+
+    /// Does what the breaker of another process did.
+    pub(crate) fn hear(&self, provider: &str, breaker: Breaker) {
+        let now = self.service.clock().now();
+        let mut accounts = self.lock();
+        let heard = accounts.iter_mut().find(|account| account.provider.name() == provider);
+        let Some(account) = heard else { return };
+        let Some(own) = &mut account.breaker else { return };
+        let changed = match breaker {
+            Breaker::Open { cause, .. } => own.open_too(cause, now),
+            Breaker::Closed => own.close_too(),
+        };
+        // Whatever this process asked for or was refused belongs to the past. Its own probe is over when that is answered.
+        if !account.is_probed {
+            self.service.coord().probe_ended(provider);
+        }
+        if changed.is_some() {
+            self.tell(account);
+            tracing::info!(provider, ?breaker, "the breaker follows that of another process");
+        }
+        if breaker == Breaker::Closed {
+            self.service.coord().work_ready();
         }
     }
 
@@ -179,13 +231,21 @@ impl Accounts {
 }
 
 impl Account {
-    fn new(registry: &Registry, provider: &Arc<dyn Provider>, breaker: BreakerPolicy) -> Account {
+    fn new(
+        registry: &Registry,
+        provider: &Arc<dyn Provider>,
+        breaker: BreakerPolicy,
+        coord: &Arc<TransitionCoord>,
+    ) -> Account {
+        let name = provider.name();
         Account {
             breaker: provider.capabilities().account.then(|| CircuitBreaker::new(breaker)),
-            limit: registry.rate_per_second(provider.name()).map(Gcra::new),
+            limit: registry.rate_per_second(name).map(|rate| limit(coord, "account", name, rate)),
+            coord: Arc::clone(coord),
             provider: Arc::clone(provider),
             peace_until: Timestamp::from_millis(0),
             worked_at: None,
+            is_probed: false,
         }
     }
 
@@ -203,18 +263,40 @@ impl Account {
     }
 
     fn room(&self, now: Timestamp) -> usize {
-        if self.is_in_peace(now) {
+        // One probe at a time, also if the breaker has opened anew while it was on its way.
+        if self.is_in_peace(now) || (self.is_probed && !self.is_closed()) {
             return 0;
         }
         let breaker = self.breaker.as_ref().map_or(usize::MAX, |breaker| breaker.room(now));
-        breaker.min(self.limit.as_ref().map_or(usize::MAX, |limit| limit.available(now)))
+        let room = breaker.min(self.limit.as_ref().map_or(usize::MAX, |limit| limit.available(now)));
+        // A probe is one for all processes.
+        if room > 0 && !self.is_closed() && !self.coord.may_probe(self.provider.name()) {
+            return 0;
+        }
+        room
     }
 
     fn admit(&mut self, now: Timestamp) -> Option<Spell> {
         if let Some(limit) = &mut self.limit {
             limit.take(1, now);
         }
+        if !self.is_closed() {
+            self.is_probed = true;
+            self.coord.probe_begun(self.provider.name());
+        }
         self.breaker.as_mut().map(|breaker| breaker.admit(now))
+    }
+
+    /// Tells the other processes that the breaker opened or closed.
+    fn tell_others(&self) {
+        let Some(breaker) = &self.breaker else { return };
+        let breaker = match (breaker.state(), breaker.tripped()) {
+            (BreakerState::Open, Some((since, cause))) => Breaker::Open { since, cause },
+            (BreakerState::Closed, _) => Breaker::Closed,
+            // Who probes is known to all.
+            (BreakerState::Open | BreakerState::HalfOpen, _) => return,
+        };
+        self.coord.breaker_stands(self.provider.name(), breaker);
     }
 
     fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
@@ -231,6 +313,24 @@ impl Account {
             let millis = asked_millis.unwrap_or(PEACE_MILLIS).clamp(0, PEACE_MILLIS_MAX);
             let known = if self.is_in_peace(now) { self.peace_until } else { now };
             self.peace_until = known.max(now.plus_millis(millis));
+        }
+    }
+}
+
+/// A limit under its name for all processes.
+fn limit(coord: &Arc<TransitionCoord>, of: &str, name: &str, per_second: NonZeroU32) -> Limit {
+    coord.limit(&format!("{of}:{name}"), per_second)
+}
+
+/// Listens to what other processes say of the accounts.
+pub(crate) async fn listen(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stopping.cancelled() => return,
+            (provider, breaker) = shared.service.coord().breaker_told() => {
+                shared.accounts.hear(&provider, breaker);
+            }
         }
     }
 }
@@ -256,14 +356,20 @@ impl Pass {
             Health::Refuses if !blames_account => Health::Unknown,
             health => health,
         };
-        self.accounts.record(self.account, self.spell.take(), Some(outcome), health);
+        self.record(Some(outcome), health);
+    }
+}
+
+impl Pass {
+    fn record(&mut self, outcome: Option<&Outcome>, health: Health) {
+        Arc::clone(&self.accounts).record(self, outcome, health);
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Some(spell) = self.spell.take() {
-            self.accounts.record(self.account, Some(spell), None, Health::Unknown);
+        if self.spell.is_some() {
+            self.record(None, Health::Unknown);
         }
     }
 }

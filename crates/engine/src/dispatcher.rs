@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angaros_domain::retry::OnLostWorker;
-use angaros_domain::{Channel, Notification, metric};
+use angaros_domain::{Notification, Outlet, metric};
 use angaros_service::{ClaimParams, ClaimedLease, Result};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -43,8 +43,8 @@ pub(crate) async fn run(shared: Arc<Shared>, results: Results) {
 enum Round {
     /// Something was claimed: there may be more.
     Worked,
-    /// Nothing could be claimed from these channels.
-    Idle { open: Vec<Channel> },
+    /// Nothing could be claimed from these outlets.
+    Idle { open: Vec<Outlet> },
 }
 
 /// Waits for free places: at least one, and a while for more if sends are about to finish anyway.
@@ -69,7 +69,8 @@ async fn round(
     mut held: OwnedSemaphorePermit,
 ) -> Result<Round> {
     let pauses = shared.service.worker().await?;
-    let open: Vec<Channel> = Channel::ALL.into_iter().filter(|c| pauses.is_running(*c)).collect();
+    let open: Vec<Outlet> =
+        Outlet::ALL.into_iter().filter(|outlet| pauses.is_running(outlet.channel())).collect();
     let clock = shared.service.clock();
     let now = clock.now();
     let Some(quotas) = gate.quotas(&open, &shared.places, held.num_permits(), now) else {
@@ -95,13 +96,11 @@ fn start(shared: &Arc<Shared>, results: &Results, lease: ClaimedLease, held: &mu
     metrics::gauge!(metric::IN_FLIGHT).increment(lease.claims.len() as f64);
     let now = shared.service.clock().now();
     for claim in lease.claims {
-        let channel = claim.notification.channel;
+        let outlet = claim.notification.lane().outlet;
         // No more is claimed than places are held, so there is one for each.
-        let Some(place) = shared.places.take(held, channel) else { break };
-        // A delivery to a webhook endpoint needs no account.
-        let is_delivery = claim.notification.endpoint().is_some();
+        let Some(place) = shared.places.take(held, outlet) else { break };
         let only = stays_with(shared, &claim.notification);
-        let pass = if is_delivery { None } else { shared.accounts.admit(channel, only, now) };
+        let pass = outlet.routed().and_then(|channel| shared.accounts.admit(channel, only, now));
         let work = worker::run(Arc::clone(shared), lease.id, lease.claimed_at, claim, pass);
         let results = results.clone();
         shared.spawn(async move { results.report(work.await, place).await });
@@ -117,7 +116,7 @@ fn stays_with<'a>(shared: &Shared, notification: &'a Notification) -> Option<&'a
 }
 
 /// Sleeps until there is work, tokens, places, or the time for a look has come.
-async fn idle(shared: &Shared, gate: &Gate, open: &[Channel]) {
+async fn idle(shared: &Shared, gate: &Gate, open: &[Outlet]) {
     let clock = shared.service.clock();
     let poll = POLL.mul_f64(0.75 + clock.random() / 2.0);
     let tokens = async {

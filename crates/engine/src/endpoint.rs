@@ -2,7 +2,7 @@
 //!
 //! The endpoint is read with every attempt: a new URL, a rotated secret and a disabled endpoint count from the next
 //! attempt on, for what waits already too. No breaker and no failover apply: each endpoint fails for itself, and is
-//! disabled for itself.
+//! disabled for itself. One that is slow gets fewer at once ([`crate::turnstile`]).
 
 use angaros_domain::attempt::{Report, Through, decide, decide_interrupted};
 use angaros_domain::lifecycle::Change;
@@ -33,8 +33,13 @@ pub(crate) async fn attempt(
             return Change::release(started_at.plus_seconds(UNREADABLE_SECONDS));
         }
     };
+    let entry = match shared.turnstile.enter(id, delivery.id, started_at) {
+        Ok(entry) => entry,
+        Err(until) => return Change::release(until),
+    };
     let stopwatch = clock.stopwatch();
     let ended = send(shared, endpoints.send(delivery, &endpoint, started_at)).await;
+    entry.over(clock.now());
     let outcome = ended.outcome();
     count(endpoints.name(), &outcome, stopwatch.elapsed());
     log(delivery, endpoints.name(), &outcome, stopwatch.elapsed());

@@ -21,6 +21,7 @@ mod promoter;
 mod publisher;
 mod reconciler;
 mod settler;
+mod turnstile;
 mod worker;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use accounts::Accounts;
 use doubts::Doubts;
 use places::Places;
+use turnstile::Turnstile;
 
 /// How one channel is served.
 #[derive(Debug, Clone, Copy)]
@@ -47,11 +49,35 @@ pub struct ChannelSettings {
     pub rate_per_second: u32,
 }
 
+/// What of the engine's work a process does. Any number of processes may do the same: whoever comes first has it, and the
+/// store's fences keep the others off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// All of it.
+    All,
+    /// Claims, sends and settles.
+    Worker,
+    /// Promotes what is due, takes over from lost workers, audits counts, and fans events out to webhook endpoints.
+    Reconciler,
+}
+
+impl Role {
+    fn sends(self) -> bool {
+        self != Role::Reconciler
+    }
+
+    fn tends(self) -> bool {
+        self != Role::Worker
+    }
+}
+
 /// What the engine is told at its start.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Who this process is.
     pub worker: WorkerId,
+    /// What it does.
+    pub role: Role,
     /// The most sends in flight.
     pub concurrency: usize,
     /// How long a claim lives without a heartbeat, in seconds.
@@ -75,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) accounts: Arc<Accounts>,
     /// Places for sends in flight.
     pub(crate) places: Places,
+    /// How much a slow webhook endpoint may have under way.
+    pub(crate) turnstile: Arc<Turnstile>,
     /// Claims of which nobody knows whether they were stored.
     pub(crate) doubts: Doubts,
     /// No more claims, promotions and rescues.
@@ -129,6 +157,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             accounts: Accounts::new(&registry, settings.breaker, Arc::clone(&service)),
             places: Places::new(settings.concurrency),
+            turnstile: Turnstile::new(settings.concurrency),
             doubts: Doubts::default(),
             service,
             registry,
@@ -145,13 +174,17 @@ impl Engine {
         let (results, finished) = settler::channel(&shared);
         let settler = shared.spawn_part(settler::run(Arc::clone(&shared), finished));
         drop(shared.spawn_part(heartbeat::run(Arc::clone(&shared))));
-        let parts = vec![
-            shared.spawn_part(dispatcher::run(Arc::clone(&shared), results)),
-            shared.spawn_part(promoter::run(Arc::clone(&shared))),
-            shared.spawn_part(reconciler::run(Arc::clone(&shared))),
-            shared.spawn_part(auditor::run(Arc::clone(&shared))),
-            shared.spawn_part(publisher::run(Arc::clone(&shared))),
-        ];
+        let mut parts = vec![shared.spawn_part(reconciler::run(Arc::clone(&shared)))];
+        if shared.settings.role.sends() {
+            shared.service.coord().join(&shared.settings.worker);
+            parts.push(shared.spawn_part(dispatcher::run(Arc::clone(&shared), results)));
+            parts.push(shared.spawn_part(accounts::listen(Arc::clone(&shared))));
+        }
+        if shared.settings.role.tends() {
+            parts.push(shared.spawn_part(promoter::run(Arc::clone(&shared))));
+            parts.push(shared.spawn_part(auditor::run(Arc::clone(&shared))));
+            parts.push(shared.spawn_part(publisher::run(Arc::clone(&shared))));
+        }
         let dropped = shared.dropped.clone().drop_guard();
         Ok(Engine { shared, parts, settler, _dropped: dropped })
     }

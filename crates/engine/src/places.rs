@@ -1,16 +1,16 @@
-//! The places for sends in flight, and how channels share them.
+//! The places for sends in flight, and how outlets share them.
 //!
-//! A place is taken with a claim and given back when the result is stored. A part of the places is kept for each channel,
+//! A place is taken with a claim and given back when the result is stored. A part of the places is kept for each outlet,
 //! so that one whose provider is slow cannot hold them all and keep the others from sending.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use angaros_domain::Channel;
-use angaros_service::ChannelSet;
+use angaros_domain::Outlet;
+use angaros_service::OutletSet;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-/// One place in so many is kept for each channel: enough to go on with, and little enough to miss.
+/// One place in so many is kept for each outlet: enough to go on with, and little enough to miss.
 const KEPT_SHARE: usize = 32;
 
 /// The places of this process.
@@ -21,19 +21,19 @@ pub(crate) struct Places {
     given_back: Notify,
 }
 
-/// How many each channel's sends hold.
-type Taken = Arc<[AtomicUsize; Channel::ALL.len()]>;
+/// How many each outlet's sends hold.
+type Taken = Arc<[AtomicUsize; Outlet::ALL.len()]>;
 
 /// A place that a send holds.
 pub(crate) struct Place {
-    channel: Channel,
+    outlet: Outlet,
     taken: Taken,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.taken[self.channel.index()].fetch_sub(1, Ordering::Relaxed);
+        self.taken[self.outlet.index()].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -70,10 +70,10 @@ impl Places {
     }
 
     /// Gives one of the held places to a send.
-    pub(crate) fn take(&self, held: &mut OwnedSemaphorePermit, channel: Channel) -> Option<Place> {
+    pub(crate) fn take(&self, held: &mut OwnedSemaphorePermit, outlet: Outlet) -> Option<Place> {
         let permit = held.split(1)?;
-        self.taken[channel.index()].fetch_add(1, Ordering::Relaxed);
-        Some(Place { channel, taken: Arc::clone(&self.taken), permit: Some(permit) })
+        self.taken[outlet.index()].fetch_add(1, Ordering::Relaxed);
+        Some(Place { outlet, taken: Arc::clone(&self.taken), permit: Some(permit) })
     }
 
     /// Takes places back, all in one, so that whoever waits for several sees them at once.
@@ -91,57 +91,58 @@ impl Places {
         self.given_back.notified().await;
     }
 
-    /// Whether one of these channels may have no more places, be there free ones or not.
-    pub(crate) fn are_full_for(&self, channels: &[Channel]) -> bool {
-        ChannelSet::all()
-            .filter(|set| {
-                set.channels().count() == 1 && channels.iter().any(|channel| set.contains(*channel))
-            })
+    /// Whether one of these outlets may have no more places, be there free ones or not.
+    pub(crate) fn are_full_for(&self, outlets: &[Outlet]) -> bool {
+        OutletSet::all()
+            .filter(|set| set.outlets().count() == 1 && outlets.iter().any(|outlet| set.contains(*outlet)))
             .any(|set| self.open_to(set) == 0)
     }
 
-    /// How many of the free places these channels may have together: all but what is kept for the others.
-    pub(crate) fn open_to(&self, set: ChannelSet) -> usize {
-        let taken = |channel: Channel| self.taken[channel.index()].load(Ordering::Relaxed);
-        let all: usize = Channel::ALL.into_iter().map(taken).sum();
-        let others = Channel::ALL.into_iter().filter(|channel| !set.contains(*channel));
-        let kept: usize =
-            others.map(|channel| (self.count / KEPT_SHARE).saturating_sub(taken(channel))).sum();
+    /// How many of the free places these outlets may have together: all but what is kept for the others.
+    pub(crate) fn open_to(&self, set: OutletSet) -> usize {
+        let taken = |outlet: Outlet| self.taken[outlet.index()].load(Ordering::Relaxed);
+        let all: usize = Outlet::ALL.into_iter().map(taken).sum();
+        let others = Outlet::ALL.into_iter().filter(|outlet| !set.contains(*outlet));
+        let kept: usize = others.map(|outlet| (self.count / KEPT_SHARE).saturating_sub(taken(outlet))).sum();
         self.count.saturating_sub(all).saturating_sub(kept)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use angaros_domain::Channel;
+
     use super::*;
 
-    fn set(channels: &[Channel]) -> ChannelSet {
-        ChannelSet::all().find(|set| set.channels().eq(channels.iter().copied())).unwrap()
+    const SMS: Outlet = Outlet::Channel(Channel::Sms);
+    const PUSH: Outlet = Outlet::Channel(Channel::Push);
+
+    fn set(outlets: &[Outlet]) -> OutletSet {
+        OutletSet::all().find(|set| set.outlets().eq(outlets.iter().copied())).unwrap()
     }
 
     #[tokio::test]
-    async fn a_channel_never_gets_what_is_kept_for_the_others() {
+    async fn an_outlet_never_gets_what_is_kept_for_the_others() {
         let places = Places::new(160);
-        assert_eq!(places.open_to(set(&[Channel::Sms])), 145);
-        let mut held = places.hold(145).await;
-        let mut of_sms: Vec<Place> =
-            (0..145).map(|_| places.take(&mut held, Channel::Sms).unwrap()).collect();
-        assert_eq!((places.taken(), places.open_to(set(&[Channel::Sms]))), (145, 0));
-        assert_eq!(places.open_to(set(&[Channel::Push])), 5);
-        assert_eq!(places.open_to(set(&Channel::ALL)), 15);
+        assert_eq!(places.open_to(set(&[SMS])), 140);
+        let mut held = places.hold(140).await;
+        let mut of_sms: Vec<Place> = (0..140).map(|_| places.take(&mut held, SMS).unwrap()).collect();
+        assert_eq!((places.taken(), places.open_to(set(&[SMS]))), (140, 0));
+        assert_eq!(places.open_to(set(&[PUSH])), 5);
+        assert_eq!(places.open_to(set(&Outlet::ALL)), 20);
         places.give_back(of_sms.split_off(100));
         places.given_back().await;
-        assert_eq!(places.open_to(set(&[Channel::Sms])), 45);
+        assert_eq!(places.open_to(set(&[SMS])), 40);
         assert_eq!(places.hold_free(1_000).map(|held| held.num_permits()), Some(60));
     }
 
     #[tokio::test]
     async fn a_few_places_belong_to_whoever_comes() {
         let places = Places::new(1);
-        assert_eq!(places.open_to(set(&[Channel::Sms])), 1);
+        assert_eq!(places.open_to(set(&[SMS])), 1);
         let mut held = places.hold(1).await;
-        let place = places.take(&mut held, Channel::Sms);
-        assert!(place.is_some() && places.take(&mut held, Channel::Sms).is_none());
-        assert_eq!(places.open_to(set(&Channel::ALL)), 0);
+        let place = places.take(&mut held, SMS);
+        assert!(place.is_some() && places.take(&mut held, SMS).is_none());
+        assert_eq!(places.open_to(set(&Outlet::ALL)), 0);
     }
 }

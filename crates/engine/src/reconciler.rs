@@ -9,6 +9,7 @@ use angaros_domain::{Notification, Timestamp, WorkerId};
 use angaros_service::{Claim, ClaimedLease, Finished, RescueParams, Result};
 
 use crate::Shared;
+use crate::settler::Parts;
 
 /// How often it looks for lost leases.
 const LOOK: Duration = Duration::from_secs(5);
@@ -25,19 +26,27 @@ pub(crate) async fn take_back(shared: &Shared) -> Result<()> {
     }
 }
 
+/// Gives back what this process holds without knowing, and takes over from others if that is among its duties.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let clock = shared.service.clock();
     while !shared.stopping.is_cancelled() {
         if let Err(error) = settle_doubts(&shared).await {
             tracing::warn!(%error, "giving back lost claims failed and is tried again");
         }
-        match rescue(&shared, clock.now()).await {
-            Ok(0) => {}
-            Ok(rescued) => {
-                tracing::info!(rescued, "took over from lost workers");
-                continue;
+        if let Err(error) = take_over_given_up(&shared).await {
+            tracing::warn!(%error, "taking over what could not be settled failed and is tried again");
+        }
+        if shared.settings.role.tends() {
+            match rescue(&shared, clock.now()).await {
+                Ok(0) => {}
+                Ok(rescued) => {
+                    tracing::info!(rescued, "took over from lost workers");
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "taking over from lost workers failed and is tried again");
+                }
             }
-            Err(error) => tracing::warn!(%error, "taking over from lost workers failed and is tried again"),
         }
         let look = LOOK.mul_f64(0.8 + clock.random() * 0.4);
         tokio::select! {
@@ -48,12 +57,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Takes over some lost leases and decides about what they held. Answers how much that was.
+/// Takes over some lost leases and decides about what they held. Answers how much of it was stored.
 async fn rescue(shared: &Shared, ended_before: Timestamp) -> Result<usize> {
     let Some(lease) = shared.service.rescue(params(shared, ended_before)).await? else { return Ok(0) };
     let rescued = lease.claims.len();
-    shared.service.settle(verdicts(shared, lease)).await?;
-    Ok(rescued)
+    let mut parts = Parts::of(verdicts(shared, lease));
+    parts.store(shared).await?;
+    // What is refused comes again when this lease has run out, and counts as nothing: else nobody came to an end with it.
+    Ok(rescued - parts.refused.len())
 }
 
 /// Gives back what this process claimed without learning of it. Nothing of that was sent.
@@ -75,6 +86,19 @@ async fn settle_doubts(shared: &Shared) -> Result<()> {
         shared.service.settle(lease.claims.into_iter().map(release).collect()).await?;
         shared.doubts.remove(lease.id);
         shared.service.coord().work_ready();
+    }
+    Ok(())
+}
+
+/// Takes over what this process could not settle, a lease's time after it gave up: by then the other sends of such a lease
+/// have come to their end. What is refused again is taken over again once this lease has run out.
+async fn take_over_given_up(shared: &Shared) -> Result<()> {
+    let now = shared.service.clock().now();
+    while let Some(lost) = shared.doubts.take_given_up(now.plus_seconds(-shared.settings.lease_seconds)) {
+        let taken = shared.service.rescue(RescueParams { only: Some(lost), ..params(shared, now) }).await;
+        if let Some(lease) = taken.inspect_err(|_| shared.doubts.give_up(lost, now))? {
+            Parts::of(verdicts(shared, lease)).store(shared).await?;
+        }
     }
     Ok(())
 }

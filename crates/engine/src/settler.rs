@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use angaros_domain::metric;
-use angaros_service::Finished;
+use angaros_service::{Finished, Result, ServiceError, StoreError};
 use tokio::sync::mpsc;
 
 use crate::Shared;
@@ -49,18 +49,66 @@ pub(crate) async fn run(shared: Arc<Shared>, mut finished: mpsc::Receiver<Settli
 
 /// Stores results however long it takes. If the leases run out meanwhile, the results are stale and are discarded.
 async fn settle(shared: &Shared, results: Vec<Finished>) {
-    loop {
-        match shared.service.settle(results.clone()).await {
-            Ok(_) => return,
-            Err(error) if shared.hurry.is_cancelled() => {
-                // The process ends. The leases run out, and whoever takes them over treats the attempts as ambiguous.
-                tracing::error!(%error, results = results.len(), "results could not be stored before the end");
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(%error, results = results.len(), "storing results failed and is tried again");
-                tokio::time::sleep(RECOVER).await;
+    let mut parts = Parts::of(results);
+    while let Err(error) = parts.store(shared).await {
+        let results = parts.count();
+        if shared.hurry.is_cancelled() {
+            // The process ends. The leases run out, and whoever takes them over treats the attempts as ambiguous.
+            tracing::error!(%error, results, "results could not be stored before the end");
+            return;
+        }
+        tracing::warn!(%error, results, "storing results failed and is tried again");
+        tokio::time::sleep(RECOVER).await;
+    }
+    for Finished { lease, .. } in parts.refused {
+        shared.doubts.give_up(lease, shared.service.clock().now());
+    }
+}
+
+/// Results on their way into the store: together, or, if the store will never take them so, by halves, until those that it
+/// refuses are alone.
+pub(crate) struct Parts {
+    waiting: Vec<Vec<Finished>>,
+    pub(crate) refused: Vec<Finished>,
+}
+
+impl Parts {
+    pub(crate) fn of(results: Vec<Finished>) -> Parts {
+        Parts { waiting: vec![results], refused: Vec::new() }
+    }
+
+    /// How many are not stored yet.
+    fn count(&self) -> usize {
+        self.waiting.iter().map(Vec::len).sum()
+    }
+
+    /// Stores what can be stored. After an error that passes it goes on where it was.
+    pub(crate) async fn store(&mut self, shared: &Shared) -> Result<()> {
+        while let Some(mut part) = self.waiting.pop() {
+            match shared.service.settle(part.clone()).await {
+                Ok(_) => {}
+                Err(error) if !is_final(&error) => {
+                    self.waiting.push(part);
+                    return Err(error);
+                }
+                Err(_) if part.len() > 1 => {
+                    let rest = part.split_off(part.len() / 2);
+                    self.waiting.extend([rest, part]);
+                }
+                Err(error) => {
+                    for Finished { notification, .. } in &part {
+                        let id = notification.id;
+                        tracing::error!(%error, notification = %id, "the store refuses a result: its attempt counts as lost");
+                    }
+                    self.refused.append(&mut part);
+                }
             }
         }
+        Ok(())
     }
+}
+
+/// Whether the store would answer the same for ever: something of what it was given does not fit.
+fn is_final(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::Store(fault) if matches!(**fault, StoreError::Internal(_) | StoreError::Corrupt(_)))
 }

@@ -50,7 +50,7 @@ async fn a_channel_that_hangs_leaves_places_to_the_others() {
     let engine = world.engine_with(|settings| settings.concurrency = 32).await;
     send_many(&world, 60).await;
     world.pass_millis(500).await;
-    assert_eq!(world.provider.in_flight_max(), 32 - 3, "one is kept for each other channel");
+    assert_eq!(world.provider.in_flight_max(), 32 - 4, "one is kept for each other outlet");
     let push = world.send(|draft| draft.channel = Channel::Push).await;
     world.pass_millis(500).await;
     assert_eq!(world.sends_of(push).len(), 1, "it did not wait for the others' time-out");

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use angaros_domain::TenantId;
 use angaros_domain::api_key::{Scope, Token};
 use angaros_domain::correlation::Correlation;
+use angaros_domain::session::Session;
 use angaros_service::{Access, Caller};
 use axum::extract::FromRequestParts;
 use http::header::{AUTHORIZATION, HeaderName, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
@@ -97,33 +98,90 @@ impl<N: Need> FromRequestParts<AppState> for Authorized<N> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Authorized<N>, Problem> {
-        let secret = secret(&parts.headers);
-        let token = secret.and_then(Token::parse);
-        let access = app.service.access(token.as_ref()).await?;
-        count::<N>(app, &access, parts)?;
-        let tenant = admit::<N>(app, access, secret.is_some())?;
-        Ok(Authorized { caller: Caller { tenant, correlation: correlation(parts)? }, need: PhantomData })
+        let shown = Shown::in_headers(&parts.headers);
+        let (_, caller) = enter::<N>(app, parts, &shown).await?;
+        Ok(Authorized { caller, need: PhantomData })
     }
+}
+
+/// What a caller shows to be let in.
+#[derive(Debug)]
+pub(crate) enum Shown {
+    /// Nothing at all.
+    Nothing,
+    /// Something that can not be a key or a session.
+    Nonsense,
+    /// A key.
+    Token(Token),
+    /// A session, in place of the key that it was made with.
+    Session(Session),
+}
+
+impl Shown {
+    fn in_headers(headers: &HeaderMap) -> Shown {
+        Shown::token(secret(headers))
+    }
+
+    /// A text that should be a key.
+    pub(crate) fn token(text: Option<&str>) -> Shown {
+        let read = |text| Token::parse(text).map_or(Shown::Nonsense, Shown::Token);
+        text.map_or(Shown::Nothing, read)
+    }
+
+    /// What it opens.
+    async fn access(&self, app: &AppState) -> Result<Access, Problem> {
+        Ok(match self {
+            Shown::Nothing | Shown::Nonsense => app.service.access(None).await?,
+            Shown::Token(token) => app.service.access(Some(token)).await?,
+            Shown::Session(session) => app.service.session_access(session).await?,
+        })
+    }
+}
+
+/// Lets a caller in who may do what `N` stands for, and counts the call. Answers what was found of the key, too.
+pub(crate) async fn enter<N: Need>(
+    app: &AppState,
+    parts: &Parts,
+    shown: &Shown,
+) -> Result<(Access, Caller), Problem> {
+    let access = shown.access(app).await?;
+    count::<N>(app, &access, parts)?;
+    let tenant = admit::<N>(app, &access, shown)?;
+    Ok((access, Caller { tenant, correlation: correlation(parts)? }))
 }
 
 /// A caller who stays, and may do what `N` stands for as long as its key holds.
 pub(crate) struct Staying<N> {
     /// For whom, and what ties the call together.
     pub(crate) caller: Caller,
-    token: Option<Token>,
+    shown: Shown,
+    /// The public part of the key; `None` if the service runs open.
+    key_prefix: Option<String>,
     need: PhantomData<N>,
 }
 
 impl<N: Need> Staying<N> {
+    /// Lets a caller in who stays.
+    pub(crate) async fn enter(app: &AppState, parts: &Parts, shown: Shown) -> Result<Staying<N>, Problem> {
+        let (access, caller) = enter::<N>(app, parts, &shown).await?;
+        let key_prefix = match access {
+            Access::Key(key) => Some(key.prefix),
+            Access::Open | Access::Denied => None,
+        };
+        Ok(Staying { caller, shown, key_prefix, need: PhantomData })
+    }
+
     /// The public part of the caller's key; `None` if the service runs open.
     pub(crate) fn key(&self) -> Option<&str> {
-        self.token.as_ref().map(Token::prefix)
+        self.key_prefix.as_deref()
     }
 
     /// Whether the caller may still do what it does. While nobody can tell, it may.
     pub(crate) async fn may_stay(&self, app: &AppState) -> bool {
-        match app.service.access(self.token.as_ref()).await {
-            Ok(access) => admit::<N>(app, access, true).is_ok_and(|tenant| tenant == self.caller.tenant),
+        match self.shown.access(app).await {
+            Ok(access) => {
+                admit::<N>(app, &access, &self.shown).is_ok_and(|tenant| tenant == self.caller.tenant)
+            }
             Err(_) => true,
         }
     }
@@ -133,23 +191,20 @@ impl<N: Need> FromRequestParts<AppState> for Staying<N> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Staying<N>, Problem> {
-        let secret = secret(&parts.headers).or_else(|| offered(&parts.headers));
-        let token = secret.and_then(Token::parse);
-        let access = app.service.access(token.as_ref()).await?;
-        count::<N>(app, &access, parts)?;
-        let is_key = matches!(access, Access::Key(_));
-        let tenant = admit::<N>(app, access, secret.is_some())?;
-        let caller = Caller { tenant, correlation: correlation(parts)? };
-        Ok(Staying { caller, token: token.filter(|_| is_key), need: PhantomData })
+        let shown = match Shown::in_headers(&parts.headers) {
+            Shown::Nothing => Shown::token(offered(&parts.headers)),
+            shown => shown,
+        };
+        Staying::enter(app, parts, shown).await
     }
 }
 
 /// The tenant that a caller may act for.
-fn admit<N: Need>(app: &AppState, access: Access, has_secret: bool) -> Result<TenantId, Problem> {
+fn admit<N: Need>(app: &AppState, access: &Access, shown: &Shown) -> Result<TenantId, Problem> {
     match access {
         Access::Open if !app.api.require_keys => Ok(TenantId::DEFAULT),
         Access::Open => Err(unauthorized("This service takes only calls with a key, and none was made yet.")),
-        Access::Denied if !has_secret => Err(unauthorized("The call carries no key.")),
+        Access::Denied if matches!(shown, Shown::Nothing) => Err(unauthorized("The call carries no key.")),
         Access::Denied => Err(unauthorized("The key is unknown or revoked.")),
         Access::Key(key) if N::ANY_OF.iter().any(|scope| key.allows(*scope)) => Ok(key.tenant),
         Access::Key(_) => Err(forbidden(N::ANY_OF)),

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
 
+use crate::console;
 use crate::dto::health::Dependency;
 use crate::dto::problem::{Fault, ProblemBody};
 use crate::problems::{self, Kind};
@@ -57,6 +58,11 @@ impl Problem {
             headers: Vec::new(),
             cause: None,
         }))
+    }
+
+    /// Whether it is of a kind.
+    pub(crate) fn is(&self, kind: &Kind) -> bool {
+        self.0.kind == kind
     }
 
     /// Nothing is at this path.
@@ -202,6 +208,10 @@ impl From<ServiceError> for Problem {
             ServiceError::InvalidCursor(fault) => {
                 Problem::foreign_cursor("cursor").because(fault.to_string())
             }
+            ServiceError::TooFarBehind => Problem::new(
+                problems::TOO_FAR_BEHIND,
+                "More happened since this cursor than is told again here.",
+            ),
             ServiceError::InvalidRange(fault) => {
                 Problem::parameter(problems::INVALID_PARAMETER, "from", &fault.to_string())
             }
@@ -231,6 +241,7 @@ fn not_found(missing: Missing) -> &'static str {
         Missing::WebhookEndpoint => "There is no webhook endpoint with this id.",
         Missing::WebhookDelivery => "There is no delivery to this endpoint with this id.",
         Missing::Suppression => "The address is not on the suppression list.",
+        Missing::ApiKey => "There is no valid key with this prefix.",
     }
 }
 
@@ -252,21 +263,27 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Response {
     Problem::internal(format!("a handler panicked: {text}")).into_response()
 }
 
-/// Writes the problem document of an answer that is an error, and leaves every other answer as it is.
+/// Writes the problem document of an answer that is an error, for people where the console is asked, and leaves every other
+/// answer as it is.
 pub(crate) fn render(mut response: Response, path: &str, correlation_id: &str) -> Response {
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
+        None if response.extensions().get::<console::Shown>().is_some() => return response,
         None if status.is_client_error() || status.is_server_error() => Problem::of_status(status),
         None => return response,
     };
     let (kind, headers) = (problem.0.kind, problem.0.headers.clone());
-    let mut answer = (kind.status, axum::Json(problem.document(path, correlation_id))).into_response();
+    let document = problem.document(path, correlation_id);
+    let mut answer = if console::is_console(path) {
+        console::render_fault(kind.status, &document)
+    } else {
+        (kind.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], axum::Json(document)).into_response()
+    };
     // What axum found out stays: it is where `Allow` comes from.
     if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow);
     }
-    answer.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
     answer.headers_mut().extend(headers);
     answer
 }

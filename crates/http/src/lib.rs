@@ -9,6 +9,7 @@
 //! `parameters`, its route, and the route's extractors: first `auth`, which also counts the call (`limits`), last the body.
 
 mod auth;
+mod console;
 mod correlation;
 mod deadline;
 mod docs;
@@ -20,6 +21,7 @@ mod idempotency;
 mod limits;
 mod live;
 mod openapi;
+mod origin;
 mod pagination;
 mod parameters;
 mod probe;
@@ -32,8 +34,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use angaros_domain::Channel;
 use angaros_service::Service;
 use axum::Router;
+use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi as Document;
@@ -60,6 +64,8 @@ pub struct Api {
     pub limits: Limits,
     /// How clients that follow live status are treated.
     pub live: LiveSettings,
+    /// The channels that only pretend to send, which the console says of them.
+    pub pretending: Vec<Channel>,
     /// Writes the Prometheus text.
     pub metrics_text: MetricsText,
     /// Cancelled when the process begins to shut down: from then on it is not ready.
@@ -81,7 +87,23 @@ pub(crate) type AppState = Arc<App>;
 /// The whole HTTP surface, ready to be served.
 pub fn router(service: Arc<Service>, api: Api) -> Router {
     let (routes, document) = openapi::routes().split_for_parts();
-    surround(routes.merge(dropin::routes()).merge(docs::files()), &document, service, api)
+    surround(
+        routes.merge(dropin::routes()).merge(docs::files()).merge(console::routes()),
+        &document,
+        service,
+        api,
+    )
+}
+
+/// What a process answers that serves no API: whether it lives, whether it can work, and its numbers.
+pub fn operations(service: Arc<Service>, api: Api) -> Router {
+    let routes = Router::new()
+        .route("/healthz", get(routes::health::health))
+        .route("/healthz/live", get(routes::health::live))
+        .route("/healthz/ready", get(routes::health::ready))
+        .route("/readyz", get(routes::health::readyz))
+        .route("/metrics", get(routes::prometheus::get));
+    surround(routes, &openapi::document(), service, api)
 }
 
 /// Puts around routes what every request passes on its way to one.

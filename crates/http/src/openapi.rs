@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, OpenApi as Document, Ref, RefOr, Response as ResponseDoc, ResponseBuilder,
@@ -21,6 +21,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::dto::cloud_event::describe_extensions;
 use crate::dto::event_metrics::GroupByName;
 use crate::dto::live::{Acknowledgement, ErrorFrame, LiveRequest, LiveUpdate};
 use crate::dto::problem::ProblemBody;
@@ -110,8 +111,8 @@ problem_sets! {
     ];
     /// What opening a stream of live status may answer.
     Stream = [
-        INVALID_PARAMETER, INVALID_CURSOR, UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, NOT_FOUND, INTERNAL, UNAVAILABLE, BUSY, TIMEOUT,
-        LIVE_LIMIT,
+        INVALID_PARAMETER, INVALID_CURSOR, UNAUTHORIZED, FORBIDDEN, RATE_LIMITED, NOT_FOUND, TOO_FAR_BEHIND, INTERNAL, UNAVAILABLE, BUSY,
+        TIMEOUT, LIVE_LIMIT,
     ];
     /// What readiness may answer.
     NotReady = [NOT_READY];
@@ -294,11 +295,35 @@ fn complete(document: &mut Document) {
     correlation_components(components);
     limit_components(components);
     for (name, schema) in &mut components.schemas {
-        if let RefOr::T(Schema::Object(object)) = schema
-            && !(name.ends_with("Request") || SPARSE.contains(&name.as_str()))
-        {
-            object.required = object.properties.keys().cloned().collect();
+        if let RefOr::T(Schema::Object(object)) = schema {
+            if !(name.ends_with("Request") || SPARSE.contains(&name.as_str())) {
+                object.required = object.properties.keys().cloned().collect();
+            }
+            object.properties.values_mut().for_each(open);
+            if name == "CloudEvent" {
+                describe_extensions(object);
+            }
         }
+    }
+}
+
+/// Says of an object without named members that it may have any. It means the same without being said, but generators of
+/// clients take it for an object that has none.
+fn open(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema
+        && object.properties.is_empty()
+        && is_object(&object.schema_type)
+    {
+        let any = AdditionalProperties::FreeForm(true);
+        object.additional_properties.get_or_insert_with(|| Box::new(any));
+    }
+}
+
+fn is_object(schema_type: &SchemaType) -> bool {
+    match schema_type {
+        SchemaType::Type(only) => *only == Type::Object,
+        SchemaType::Array(any) => any.contains(&Type::Object),
+        SchemaType::AnyValue => false,
     }
 }
 

@@ -53,8 +53,9 @@ problems! {
     FORBIDDEN = FORBIDDEN "forbidden" "The key may not do this"
         "The detail names the scope that the call needs. Use a key that has it.";
     FOREIGN_ORIGIN = FORBIDDEN "foreign-origin" "The page is not of this service"
-        "A service without keys talks over WebSockets only to pages from its own address: otherwise every page that you \
-         visit could listen. Make a key with `angaros keys create` and connect with it.";
+        "The console takes forms only from its own pages, and a service without keys talks over WebSockets only to those: \
+         otherwise every page that you visit could send and listen in your name. Open the console's page and try again, \
+         or make a key with `angaros keys create` and connect with it.";
     NOT_FOUND = NOT_FOUND "not-found" "There is no such thing"
         "The path does not exist, or nothing of your tenant has this id.";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method-not-allowed" "The path does not know this method"
@@ -77,6 +78,9 @@ problems! {
         "A tenant has at most 100 endpoints. Remove one that is not needed. Nothing was stored.";
     ENDPOINT_DISABLED = CONFLICT "endpoint-disabled" "The webhook endpoint is disabled"
         "Nothing is sent to it. Enable it first: PATCH with enabled true.";
+    TOO_FAR_BEHIND = GONE "too-far-behind" "The cursor lies too far in the past"
+        "Live status tells again what happened since a cursor, but only so much. Read on with GET /api/v1/events?after= \
+         and the same cursor, or begin anew without a cursor: then it begins with where things stand.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large"
         "Send less in one request. The limit is server.body_bytes_max in the configuration.";
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The content type is not JSON"
@@ -102,7 +106,7 @@ problems! {
     TIMEOUT = SERVICE_UNAVAILABLE "timeout" "The answer took too long"
         "The request may still be carried out. Send it again with the same Idempotency-Key to learn its outcome.";
     LIVE_LIMIT = SERVICE_UNAVAILABLE "live-limit" "Too much is followed live"
-        "The detail says what is full: the connections of the service or of the key, or the topics of the connection. \
+        "The detail says what is full: the connections of the service, the tenant or the key, or the topics of the connection. \
          Close what is not needed, or follow a batch, a campaign or everything with one topic.";
     NOT_READY = SERVICE_UNAVAILABLE "not-ready" "The service is not ready"
         "The member dependencies names what it waits for. While it shuts down it takes no new work.";

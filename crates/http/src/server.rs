@@ -16,6 +16,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -35,6 +36,8 @@ pub struct Server {
     pub connections_max: usize,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,
+    /// How long a client may accept nothing of what is written to it. Then its connection is cut.
+    pub write_timeout: Duration,
     /// How long requests under way may take to finish once the end has begun.
     pub shutdown_timeout: Duration,
 }
@@ -44,6 +47,7 @@ impl Default for Server {
         Server {
             connections_max: 20_000,
             header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(20),
         }
     }
@@ -62,6 +66,7 @@ pub async fn serve(listener: TcpListener, router: Router, server: Server, stop: 
             router: router.clone(),
             peer,
             patience: server.header_timeout,
+            write_timeout: server.write_timeout,
             watcher: graceful.watcher(),
             slot: Slot { _held: Arc::new(slot) },
         };
@@ -154,13 +159,14 @@ struct Connection {
     router: Router,
     peer: SocketAddr,
     patience: Duration,
+    write_timeout: Duration,
     watcher: Watcher,
     slot: Slot,
 }
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
-        let Connection { builder, router, peer, patience, watcher, slot } = self;
+        let Connection { builder, router, peer, patience, write_timeout, watcher, slot } = self;
         // Without it small answers wait for the client's acknowledgement of the one before.
         drop(stream.set_nodelay(true));
         let begun = Arc::new(AtomicBool::new(false));
@@ -173,6 +179,10 @@ impl Connection {
                 router.clone().oneshot(request)
             })
         };
+        let mut stream = TimeoutStream::new(stream);
+        // Whoever accepts nothing would keep its place for ever: hyper waits until it may write.
+        stream.set_write_timeout(Some(write_timeout));
+        let stream = Box::pin(stream);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let mut connection = pin!(watcher.watch(connection));
         // The read time-out of hyper begins once it knows the version of the protocol; until then this one holds.

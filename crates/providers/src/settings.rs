@@ -39,13 +39,27 @@ pub struct SandboxSettings {
     pub failure: Failure,
     /// How long a send takes, in milliseconds, 0 to 600 000.
     pub latency_ms: u64,
+    /// The period of pretended outages in seconds, from the start of the process on: up to 86 400; 0 is never.
+    pub outage_every_seconds: u64,
+    /// How long nothing gets through at the end of each period, in seconds: up to the whole of it.
+    pub outage_seconds: u64,
+    /// Whether what is sent waits for a report of its delivery, as with a provider that gives receipts.
+    pub receipts: bool,
     /// The most sends a second, whichever channels they come from; 0 is no limit.
     pub rate_per_second: u32,
 }
 
 impl Default for SandboxSettings {
     fn default() -> SandboxSettings {
-        SandboxSettings { success_rate: 1.0, failure: Failure::Transient, latency_ms: 0, rate_per_second: 0 }
+        SandboxSettings {
+            success_rate: 1.0,
+            failure: Failure::Transient,
+            latency_ms: 0,
+            outage_every_seconds: 0,
+            outage_seconds: 0,
+            receipts: false,
+            rate_per_second: 0,
+        }
     }
 }
 

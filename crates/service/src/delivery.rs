@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use angaros_coord::SentEntry;
 use angaros_domain::event::Event;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::webhook_endpoint::Heard;
@@ -37,7 +38,7 @@ impl Service {
             metrics::counter!(metric::CLAIMED).increment(lease.claims.len() as u64);
             if self.coord.is_watched() {
                 // Behind what was claimed, and before what comes of it. The claim stands even if this is not known.
-                let end = self.store.end().await.unwrap_or(publication.behind());
+                let end = self.store.reach().await.unwrap_or(publication.behind());
                 let started =
                     |claim: &crate::Claim| Transition::processing(&claim.notification, lease.claimed_at, end);
                 publication.publish(lease.claims.iter().map(started).collect());
@@ -66,29 +67,34 @@ impl Service {
                 }
             };
             let entered = entered(&notification, &events);
+            // Nobody else would see it.
+            let sent = self.coord.is_shared().then(|| sent(&notification, &entered)).flatten();
             due = due.into_iter().chain(notification.due_at()).min();
             let group = *group_of.entry(lease).or_insert_with(|| {
                 settlements.push(Settlement { lease, items: Vec::new() });
                 settlements.len() - 1
             });
             let place = settlements[group].items.len();
-            applied.push(Some((group, place, entered)));
+            applied.push(Some((group, place, entered, sent)));
             settlements[group].items.push(SettledItem { slot, notification, events, heard, suppress });
         }
         let publication = self.publisher.begin();
-        let stored = self.store.settle(settlements).await?;
+        let stored = publication.answered(self.store.settle(settlements).await)?;
         metrics::counter!(metric::SETTLES).increment(1);
         let mut outcomes = Vec::with_capacity(applied.len());
         let mut transitions = Vec::with_capacity(applied.len());
+        let mut sent = Vec::new();
         let mut stale = 0u64;
         for item in applied {
             let outcome =
-                item.as_ref().map_or(Settled::Stale, |(group, place, _)| stored[*group][*place].clone());
+                item.as_ref().map_or(Settled::Stale, |(group, place, ..)| stored[*group][*place].clone());
             match (item, &outcome) {
-                (Some((_, _, entered)), Settled::Applied(position)) => {
+                (Some((_, _, entered, entry)), Settled::Applied(position)) => {
+                    sent.extend(entry);
                     transitions.extend(placed(entered, *position));
                 }
-                (Some((_, _, entered)), Settled::Overtaken(notification, position)) => {
+                (Some((_, _, entered, entry)), Settled::Overtaken(notification, position)) => {
+                    sent.extend(entry);
                     // The receipt's event is the last one, right after those of the result.
                     transitions.extend(placed(entered, Position(position.0 - 1)));
                     transitions.push(Transition::of(notification, *position));
@@ -104,6 +110,7 @@ impl Service {
         if let Some(at) = due {
             self.coord.due_at(at);
         }
+        self.coord.sent(sent);
         announce(publication, transitions);
         Ok(outcomes)
     }
@@ -125,7 +132,7 @@ impl Service {
     /// Moves what is due into its lane.
     pub async fn promote(&self, limit: usize) -> Result<Promotion> {
         let publication = self.publisher.begin();
-        let promotion = self.store.promote(self.clock.now(), limit).await?;
+        let promotion = publication.answered(self.store.promote(self.clock.now(), limit).await)?;
         if promotion.moved > 0 {
             metrics::counter!(metric::PROMOTED).increment(promotion.moved as u64);
             self.coord.work_ready();
@@ -137,7 +144,7 @@ impl Service {
     /// Gives up what waits beyond its end.
     pub async fn expire(&self, limit: usize) -> Result<Expiry> {
         let publication = self.publisher.begin();
-        let expiry = self.store.expire(self.clock.now(), limit).await?;
+        let expiry = publication.answered(self.store.expire(self.clock.now(), limit).await)?;
         announce(publication, expiry.transitions.clone());
         Ok(expiry)
     }
@@ -162,6 +169,15 @@ fn entered(notification: &Notification, events: &[Event]) -> Vec<Transition> {
             ..Transition::of(notification, Position::default())
         })
         .collect()
+}
+
+/// The line in the list of sent messages, if the provider accepted it now. Deliveries to webhook endpoints are nobody's
+/// messages.
+fn sent(notification: &Notification, entered: &[Transition]) -> Option<SentEntry> {
+    let is_sent = entered.iter().any(|transition| transition.status == Status::Sent);
+    let sent_at = notification.sent_at.filter(|_| is_sent && notification.endpoint().is_none())?;
+    let message_id = notification.provider_message_id.clone();
+    Some(SentEntry { message_id: message_id.unwrap_or_else(|| notification.id.to_string()), sent_at })
 }
 
 /// The number of the attempt that one of the engine's own events is about; 0 before the first.

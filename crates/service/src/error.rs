@@ -28,6 +28,8 @@ pub enum Missing {
     WebhookDelivery,
     /// An address on the suppression list.
     Suppression,
+    /// An API key that is still valid.
+    ApiKey,
 }
 
 /// Why a use case failed.
@@ -60,6 +62,9 @@ pub enum ServiceError {
     /// The cursor is not one of this list: 400.
     #[error(transparent)]
     InvalidCursor(#[from] InvalidCursor),
+    /// More happened since the cursor than is told again at once: 410.
+    #[error("the cursor lies too far behind the end of the log")]
+    TooFarBehind,
     /// The range of time can not be counted: 400.
     #[error(transparent)]
     InvalidRange(#[from] RangeFault),

@@ -10,14 +10,14 @@ use angaros_domain::event::Event;
 use angaros_domain::webhook_endpoint::event_type::type_of;
 use angaros_domain::webhook_endpoint::{Payload, WebhookEndpoint};
 use angaros_domain::{Notification, TenantId, WebhookEndpointId, metric};
-use angaros_store::{FanOut, Position};
+use angaros_store::{FanOut, FannedOut, Position};
 
 use crate::{Missing, Result, Service, ServiceError};
 
 /// Events of a tenant that one step reads.
 const EVENTS_MAX: usize = 500;
-/// Deliveries that one step may queue, unless a single event needs more: bounds the time of its transaction. There are
-/// at most a hundred endpoints for one event.
+/// Deliveries that steps may queue together before they are stored, and one step alone, unless a single event needs more:
+/// bounds the time of their transaction. There are at most a hundred endpoints for one event.
 const DELIVERIES_MAX: usize = 2_000;
 
 /// How far the fan-out is.
@@ -39,9 +39,23 @@ impl Service {
             metrics::gauge!(metric::WEBHOOK_BEHIND).set(0.0);
             return Ok(Followed::Nobody);
         }
-        let mut slowest = Position(i64::MAX);
+        let (mut slowest, mut steps, mut fault) = (Position(i64::MAX), Vec::new(), None);
         for (tenant, from) in fan_outs {
-            slowest = slowest.min(self.step(tenant, from).await?);
+            let step = self.step(tenant, from).await.unwrap_or_else(|error| {
+                // One tenant's trouble is not to hold up the others.
+                tracing::warn!(%error, tenant = tenant.0, "a tenant's events could not be read for its webhook endpoints");
+                fault = Some(error);
+                FanOut { tenant, from, to: from, deliveries: Vec::new() }
+            });
+            slowest = slowest.min(step.to);
+            steps.extend(Some(step).filter(|step| step.to != step.from));
+            if steps.iter().map(|step| step.deliveries.len()).sum::<usize>() >= DELIVERIES_MAX {
+                self.take(std::mem::take(&mut steps)).await?;
+            }
+        }
+        self.take(steps).await?;
+        if let Some(fault) = fault {
+            return Err(fault);
         }
         let Position(end) = self.store.end().await?;
         let behind = (end - slowest.0).max(0);
@@ -54,11 +68,11 @@ impl Service {
         self.followed.notified().await;
     }
 
-    /// Takes a tenant's next step; up to where it went.
-    async fn step(&self, tenant: TenantId, from: Position) -> Result<Position> {
+    /// A tenant's next step. It goes nowhere if nothing stands behind `from`.
+    async fn step(&self, tenant: TenantId, from: Position) -> Result<FanOut> {
         let page = self.store.feed(tenant, from, EVENTS_MAX).await?;
         if page.next == from {
-            return Ok(from);
+            return Ok(FanOut { tenant, from, to: from, deliveries: Vec::new() });
         }
         // After the events: whoever is not among the endpoints yet begins behind all of these.
         let endpoints = self.store.webhook_endpoints(tenant).await?;
@@ -71,13 +85,23 @@ impl Service {
                 break;
             }
         }
-        let queued = deliveries.len() as u64;
-        let outcome = self.store.fan_out(vec![FanOut { tenant, from, to, deliveries }]).await?.pop();
-        if outcome == Some(angaros_store::FannedOut::Done) && queued > 0 {
-            metrics::counter!(metric::WEBHOOK_FANNED_OUT).increment(queued);
+        Ok(FanOut { tenant, from, to, deliveries })
+    }
+
+    /// Takes steps of several tenants, in one transaction.
+    async fn take(&self, steps: Vec<FanOut>) -> Result<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let counts: Vec<usize> = steps.iter().map(|step| step.deliveries.len()).collect();
+        let outcomes = self.store.fan_out(steps).await?;
+        let done = outcomes.iter().zip(counts).filter(|(outcome, _)| **outcome == FannedOut::Done);
+        let queued: usize = done.map(|(_, count)| count).sum();
+        if queued > 0 {
+            metrics::counter!(metric::WEBHOOK_FANNED_OUT).increment(queued as u64);
             self.coord.work_ready();
         }
-        Ok(to)
+        Ok(())
     }
 
     fn deliveries<'a>(

@@ -90,7 +90,7 @@ pub(crate) type Appender = Coalescer<Arc<Vec<Reported>>, Vec<Appended>>;
 /// Starts an appender. It tells of the notifications that events change.
 pub(crate) fn appender(store: Arc<dyn Store>, publisher: Arc<Publisher>, queue_max: usize) -> Arc<Appender> {
     let limits = Limits {
-        in_flight: 1,
+        in_flight: 2,
         queue_max,
         batch_weight_max: COMMIT_ROWS_MAX,
         weight: |events: &Arc<Vec<_>>| events.len(),
@@ -101,7 +101,7 @@ pub(crate) fn appender(store: Arc<dyn Store>, publisher: Arc<Publisher>, queue_m
             let sizes: Vec<usize> = requests.iter().map(|events| events.len()).collect();
             let events = requests.into_iter().flat_map(Arc::unwrap_or_clone).collect();
             let publication = publisher.begin();
-            let report = store.append(events).await?;
+            let report = publication.answered(store.append(events).await)?;
             announce(publication, report.transitions);
             let mut outcomes = report.outcomes.into_iter();
             Ok(sizes.into_iter().map(|size| outcomes.by_ref().take(size).collect()).collect())

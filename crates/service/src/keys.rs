@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use angaros_domain::api_key::{ApiKey, Scope, Token};
-use angaros_domain::{TenantId, Timestamp};
+use angaros_domain::session::Session;
+use angaros_domain::{TenantId, Timestamp, Violation};
 use tokio::sync::Mutex;
 
-use crate::{Result, Service};
+use crate::{Missing, Result, Service, ServiceError};
 
 /// How long a key that was made or revoked elsewhere may go unnoticed, in milliseconds.
 const FRESH_MILLIS: i64 = 2_000;
@@ -32,6 +33,40 @@ pub struct NewKey {
     pub tenant_name: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
+}
+
+/// The longest name of a key, in characters.
+pub const KEY_NAME_CHARACTERS_MAX: usize = 128;
+
+/// A tenant's request to make a key for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDraft {
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+impl KeyDraft {
+    /// Everything that is wrong with it. `is_first` says that there is no key yet.
+    fn faults(&self, is_first: bool) -> Vec<Violation> {
+        let mut found = Vec::new();
+        let is_long = self.name.chars().count() > KEY_NAME_CHARACTERS_MAX;
+        if self.name.trim().is_empty() {
+            found.push(Violation::new("#/name", "must not be blank"));
+        } else if is_long || self.name.chars().any(char::is_control) {
+            let detail =
+                format!("must have at most {KEY_NAME_CHARACTERS_MAX} characters, and no control characters");
+            found.push(Violation::new("#/name", detail));
+        }
+        if self.scopes.is_empty() {
+            found.push(Violation::new("#/scopes", "must hold at least one scope"));
+        } else if is_first && !self.scopes.contains(&Scope::Admin) {
+            // The first key closes the service: without it nobody could make or revoke keys from here on.
+            found.push(Violation::new("#/scopes", "must hold admin, because it is the first key"));
+        }
+        found
+    }
 }
 
 /// Every key by its prefix. There are few, since people make them by hand.
@@ -64,6 +99,17 @@ impl Service {
             return Ok(Access::Open);
         }
         let key = token.and_then(|token| keys.get(token.prefix()).filter(|key| key.admits(token)));
+        Ok(key.map_or(Access::Denied, |key| Access::Key(key.clone())))
+    }
+
+    /// What the holder of a session may do: what its key may, as long as both last.
+    pub async fn session_access(&self, session: &Session) -> Result<Access> {
+        let keys = self.key_ring().await?;
+        if keys.is_empty() {
+            return Ok(Access::Open);
+        }
+        let now = self.clock.now();
+        let key = keys.get(session.prefix()).filter(|key| key.admits_session(session, now));
         Ok(key.map_or(Access::Denied, |key| Access::Key(key.clone())))
     }
 
@@ -116,6 +162,32 @@ impl Service {
         let revoked = self.store.key_revoke(prefix, self.clock.now()).await?;
         self.keys.set(None);
         Ok(revoked)
+    }
+
+    /// Makes a key for a tenant that calls, as [`Service::key_create`] does.
+    pub async fn tenant_key_create(&self, tenant: TenantId, draft: KeyDraft) -> Result<(ApiKey, Token)> {
+        let keys = self.store.keys().await?;
+        let faults = draft.faults(keys.is_empty());
+        if !faults.is_empty() {
+            return Err(ServiceError::Invalid(faults));
+        }
+        // Every other tenant came with a key.
+        let own = keys.into_iter().find(|key| key.tenant == tenant);
+        let tenant_name = own.map_or_else(|| TenantId::DEFAULT_NAME.to_owned(), |key| key.tenant_name);
+        self.key_create(NewKey { name: draft.name, tenant_name, scopes: draft.scopes }).await
+    }
+
+    /// Revokes a key of a tenant.
+    pub async fn tenant_key_revoke(&self, tenant: TenantId, prefix: &str) -> Result<ApiKey> {
+        let missing = || ServiceError::NotFound(Missing::ApiKey);
+        let key = self.store.key(prefix).await?.filter(|key| key.tenant == tenant).ok_or_else(missing)?;
+        if self.key_revoke(prefix).await? { Ok(key) } else { Err(missing()) }
+    }
+
+    /// The keys of a tenant, oldest first, revoked ones too.
+    pub async fn tenant_keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>> {
+        let keys = self.store.keys().await?;
+        Ok(keys.into_iter().filter(|key| key.tenant == tenant).collect())
     }
 
     /// Every key, oldest first.

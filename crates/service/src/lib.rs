@@ -8,11 +8,13 @@ mod accounts;
 mod audits;
 mod campaigns;
 mod coalescer;
+mod dead_letters;
 mod delivery;
 mod enqueue;
 mod error;
 mod event_metrics;
 mod fan_out;
+mod find;
 mod ingest;
 mod keys;
 mod live;
@@ -42,9 +44,10 @@ use tokio::sync::Notify;
 
 pub use accounts::AccountState;
 pub use angaros_store::{
-    Activity, Allowance, Audit, BatchView, CampaignCounts, CampaignSummary, ChannelSet, Claim, ClaimParams,
-    ClaimedLease, Expiry, LaneDepth, NotificationFilter, Pauses, Promotion, RedriveFilter, RescueParams,
-    SentMessage, SeriesFilter, Settled, Stats, StoreError, Tally, TimelineFilter, Transition,
+    Activity, Allowance, Audit, BatchView, CampaignCounts, CampaignSummary, Claim, ClaimParams, ClaimedLease,
+    DEAD_LETTERS_LOOKED_AT_MAX, DeadLetterFilter, DeadLetters, EventFilter, Expiry, LaneDepth,
+    NotificationFilter, OutletSet, Pauses, Promotion, RedriveFilter, RescueParams, SentMessage, SeriesFilter,
+    Settled, Stats, StoreError, Tally, TimelineFilter, Transition,
 };
 pub use campaigns::Campaign;
 pub use delivery::Finished;
@@ -53,7 +56,7 @@ pub use error::{Missing, ServiceError};
 pub use event_metrics::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault};
 pub use fan_out::Followed;
 pub use ingest::Ingested;
-pub use keys::{Access, NewKey};
+pub use keys::{Access, KEY_NAME_CHARACTERS_MAX, KeyDraft, NewKey};
 pub use live::{News, Topic, Update, Watch};
 pub use notify::{BatchDraft, Receipt};
 pub use paging::{Page, PageOf};
@@ -126,7 +129,7 @@ impl Service {
             settings.queue_max,
         );
         let appender = ingest::appender(Arc::clone(&store), Arc::clone(&publisher), settings.queue_max);
-        let live = Live::start(Arc::clone(&coord), Arc::clone(&publisher));
+        let live = Live::start(Arc::clone(&store), Arc::clone(&coord), Arc::clone(&publisher));
         Arc::new(Service {
             store,
             coord,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use angaros_store::{Position, Transition};
+use angaros_store::{Position, StoreError, Transition};
 use tokio::sync::Notify;
 
 use crate::TransitionCoord;
@@ -28,6 +28,8 @@ struct State {
     under_way: BTreeMap<u64, Begun>,
     /// The log is known to reach at least here.
     end: Position,
+    /// Up to here nothing is stored any more, by any process.
+    closed: Position,
 }
 
 struct Begun {
@@ -41,6 +43,8 @@ struct Begun {
 pub(crate) struct Published {
     /// Every change at this place of the log or before it.
     pub(crate) until: Position,
+    /// Up to here nothing is stored any more, by any process: no older transaction is open.
+    pub(crate) closed: Position,
     /// Whether everything that is under way will be published. What began while nobody watched may not be.
     pub(crate) is_complete: bool,
 }
@@ -68,14 +72,22 @@ impl Publisher {
         let oldest = state.under_way.values().next();
         Published {
             until: oldest.map_or(state.end, |begun| begun.behind),
+            closed: state.closed,
             is_complete: state.under_way.values().all(|begun| begun.is_watched),
         }
     }
 
-    /// Takes note of how far the log reaches; read from the store before this call.
+    /// Takes note of how far the log reaches at least: of a place at which something is stored.
     pub(crate) fn reaches(&self, end: Position) {
         let mut state = self.state();
         state.end = state.end.max(end);
+    }
+
+    /// Takes note of where the log ends, as the store said: everything that is stored later lies behind it.
+    pub(crate) fn ends(&self, end: Position) {
+        self.reaches(end);
+        let mut state = self.state();
+        state.closed = state.closed.max(end);
     }
 
     /// Waits until a publication has ended since the last wait.
@@ -105,6 +117,15 @@ impl Publication {
     /// A place that everything stored meanwhile lies behind.
     pub(crate) fn behind(&self) -> Position {
         self.behind
+    }
+
+    /// The store's answer to the changes. If there is none they may be stored, by now or in a moment, and whoever tries them
+    /// again finds nothing left to do: nobody will ever publish them, so everybody who watches has to read the log.
+    pub(crate) fn answered<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Unavailable(_)) = answer {
+            self.publisher.coord.missed();
+        }
+        answer
     }
 
     /// Publishes what was stored, and that the log grew.
@@ -152,7 +173,7 @@ mod tests {
         slow.publish(at(7));
         assert_eq!(publisher.published().until, Position(9));
         drop(publisher.begin());
-        publisher.reaches(Position(20));
+        publisher.ends(Position(20));
         assert_eq!(publisher.published().until, Position(20));
     }
 

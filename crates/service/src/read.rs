@@ -4,7 +4,7 @@ use angaros_domain::cursor::{self, InvalidCursor};
 use angaros_domain::event::Event;
 use angaros_domain::{BatchId, EventId, Notification, NotificationId, TenantId, Timestamp};
 use angaros_store::{
-    BatchView, NotificationFilter, PageRequest, Position, SentMessage, Stats, TimelineFilter,
+    BatchView, EventFilter, NotificationFilter, PageRequest, Position, SentMessage, Stats, TimelineFilter,
 };
 
 use crate::paging::CursorKey;
@@ -71,6 +71,28 @@ impl Service {
         self.store.event(tenant, id).await?.ok_or(ServiceError::NotFound(Missing::Event))
     }
 
+    /// Events, the latest first. Those of a campaign come in the order in which they happened, wherever in the log they
+    /// are. All others come in the order of appending: then a page looks at a bounded stretch of the log, and may be short
+    /// or empty although more follow.
+    pub async fn events(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        page: PageOf<'_>,
+    ) -> Result<Page<Event>> {
+        let scope = format!("events/{}/{filter:?}", tenant.0);
+        if filter.series.campaign_id.is_some() {
+            let request = page.request::<(Timestamp, EventId)>(&scope)?;
+            let events = self.store.series_timeline(tenant, filter, request).await?;
+            return Ok(page.page(&scope, events, |event| (event.occurred_at, event.id)));
+        }
+        // The store says itself where to go on, so no extra item is asked for.
+        let PageRequest { after: before, .. } = page.request::<Position>(&scope)?;
+        let found = self.store.latest_events(tenant, filter, before, page.limit).await?;
+        let next_cursor = found.next.map(|place| cursor::encode(&scope, &place.to_bytes()));
+        Ok(Page { items: found.events, next_cursor })
+    }
+
     /// The log in the order of appending, behind a cursor. There is always a cursor to go on with: a consumer that has
     /// reached the end keeps it and asks again. It never skips an event, however late its transaction commits.
     pub async fn feed(&self, tenant: TenantId, page: PageOf<'_>) -> Result<Page<Event>> {
@@ -101,6 +123,11 @@ impl Service {
     /// Numbers of a tenant, or of all together.
     pub async fn stats(&self, tenant: Option<TenantId>) -> Result<Stats> {
         Ok(self.store.stats(tenant, self.clock.now()).await?)
+    }
+
+    /// How long the oldest transaction of the database has been open that keeps it from removing what is dead, in seconds.
+    pub async fn oldest_snapshot_seconds(&self) -> Result<Option<f64>> {
+        Ok(self.store.oldest_snapshot_seconds().await?)
     }
 }
 

@@ -17,7 +17,7 @@ impl Service {
             (Arc::clone(&self.store), Arc::clone(&self.publisher), self.clock.now());
         let outcome = to_its_end(async move {
             let publication = publisher.begin();
-            let outcome = store.cancel(vec![(tenant, id)], now).await?.pop();
+            let outcome = publication.answered(store.cancel(vec![(tenant, id)], now).await)?.pop();
             if let Some(Cancelled::Done(notification, position)) = &outcome {
                 publication.publish(vec![Transition::of(notification, *position)]);
             }
@@ -69,7 +69,7 @@ impl Service {
             (Arc::clone(&self.store), Arc::clone(&self.publisher), Arc::clone(&self.coord));
         let redriven = to_its_end(async move {
             let publication = publisher.begin();
-            let redriven = store.redrive(params).await?;
+            let redriven = publication.answered(store.redrive(params).await)?;
             if !redriven.done.is_empty() {
                 coord.work_ready();
                 publication.publish(redriven.done.iter().map(|(n, at)| Transition::of(n, *at)).collect());

@@ -32,7 +32,7 @@ pub(crate) fn submitter(
             let is_watched = publication.is_watched();
             let news: Vec<Announcement> =
                 submissions.iter().map(|submission| Announcement::of(submission, is_watched)).collect();
-            let outcomes = store.submit(submissions).await?;
+            let outcomes = publication.answered(store.submit(submissions).await)?;
             let mut transitions = Vec::new();
             for (news, outcome) in news.into_iter().zip(&outcomes) {
                 if let Submitted::Stored(position) = outcome {

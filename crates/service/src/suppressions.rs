@@ -99,6 +99,15 @@ impl Service {
         found.ok_or(ServiceError::NotFound(Missing::Suppression))
     }
 
+    /// What the list says of each of these addresses, in their order.
+    pub async fn suppressions_of(
+        &self,
+        tenant: TenantId,
+        addresses: &[Address],
+    ) -> Result<Vec<Option<Suppression>>> {
+        Ok(self.store.suppressions(tenant, addresses).await?)
+    }
+
     /// Takes an address off the list: what is sent there from now on reaches its provider again.
     pub async fn unsuppress(&self, tenant: TenantId, address: Address) -> Result<()> {
         let was_there = self.store.unsuppress(vec![(tenant, address)]).await?;

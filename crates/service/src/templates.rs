@@ -88,6 +88,12 @@ impl Service {
         let template = self.template(tenant, id).await?;
         template.source.render(variables).map_err(ServiceError::Unprocessable)
     }
+
+    /// What a template that is not stored would send with these variables.
+    pub fn template_try(&self, draft: &TemplateDraft, variables: &Map<String, Value>) -> Result<Content> {
+        draft.check()?;
+        draft.source.render(variables).map_err(ServiceError::Unprocessable)
+    }
 }
 
 fn stored(outcome: TemplateStored) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Pausing and resuming: persisted, for every worker of the cluster.
 
-use angaros_domain::Channel;
+use angaros_domain::{Channel, WorkerId};
 use angaros_store::Pauses;
 
 use crate::{Result, Service};
@@ -16,6 +16,11 @@ impl Service {
     /// Stops channels from sending; what is in flight is finished.
     pub async fn worker_stop(&self, channels: &[Channel]) -> Result<Pauses> {
         Ok(self.store.pauses_set(channels, true, self.clock.now()).await?)
+    }
+
+    /// The workers that are known to live.
+    pub fn workers(&self) -> Vec<WorkerId> {
+        self.coord.workers()
     }
 
     /// Which channels are paused.

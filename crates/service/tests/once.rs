@@ -162,11 +162,11 @@ async fn what_is_stored_is_published_once_with_its_place() {
     let batch = BatchDraft { notifications: vec![draft(); 3], campaign_id: None, metadata: Map::new() };
     service.notify_batch(&caller(), batch, None).await.unwrap();
     let published = changes.recv().await.unwrap();
-    let places: Vec<i64> = published.iter().map(|t| t.position.0).collect();
+    let places: Vec<i64> = published.changes().iter().map(|t| t.position.0).collect();
     assert_eq!(places, [1, 2, 3]);
-    assert!(published.iter().all(|t| t.status == Status::Queued));
-    let cancelled = service.cancel(TENANT, published[1].id).await.unwrap();
-    assert_eq!(changes.recv().await.unwrap()[0].status, cancelled.status);
+    assert!(published.changes().iter().all(|t| t.status == Status::Queued));
+    let cancelled = service.cancel(TENANT, published.changes()[1].id).await.unwrap();
+    assert_eq!(changes.recv().await.unwrap().changes()[0].status, cancelled.status);
 }
 
 #[tokio::test(start_paused = true)]

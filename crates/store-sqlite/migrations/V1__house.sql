@@ -55,6 +55,9 @@ CREATE INDEX notifications_batch ON notifications (batch_id, id) WHERE batch_id 
 CREATE INDEX notifications_sent ON notifications (tenant, sent_at, id) WHERE sent_at IS NOT NULL;
 -- Nearly every row ends as `delivered`, where the list by id serves as well: the index holds the others only.
 CREATE INDEX notifications_status ON notifications (tenant, status, id) WHERE status <> 'delivered';
+-- Dead letters by why they were given up. With channel and campaign, so that they are counted in the index alone.
+CREATE INDEX notifications_failure ON notifications (tenant, failure_reason, id, channel, campaign_id)
+    WHERE failure_reason IS NOT NULL;
 -- By the id under which the provider knows it: receipts are for what is `sent`, complaints come for what was delivered.
 CREATE INDEX notifications_receipt ON notifications (tenant, provider_message_id, status)
     WHERE provider_message_id IS NOT NULL;

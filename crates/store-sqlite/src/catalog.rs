@@ -8,9 +8,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 use crate::error::SqliteResult;
 use crate::row;
 
-const TEMPLATE: &str = "id, tenant, name, subject, body, html, updated_at";
+pub(crate) const TEMPLATE: &str = "id, tenant, name, subject, body, html, updated_at";
 
-fn template(row: &Row<'_>) -> rusqlite::Result<Template> {
+pub(crate) fn template(row: &Row<'_>) -> rusqlite::Result<Template> {
     let id = TemplateId(row::uuid(row, 0)?);
     Ok(Template {
         id,

@@ -8,10 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use crate::error::SqliteResult;
 use crate::row;
 
-const KEY: &str =
+pub(crate) const KEY: &str =
     "prefix, tenant, tenants.name, api_keys.name, scopes, hash, api_keys.created_at, revoked_at";
 
-fn key_of(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
+pub(crate) fn key_of(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     Ok(ApiKey {
         prefix: row.get(0)?,
         tenant: TenantId(row.get(1)?),

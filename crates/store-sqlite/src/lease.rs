@@ -98,7 +98,7 @@ fn encode(slots: &[i64]) -> Vec<u8> {
     slots.iter().flat_map(|slot| slot.to_le_bytes()).collect()
 }
 
-fn decode(bytes: &[u8]) -> Result<Vec<i64>> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<i64>> {
     let (slots, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() {
         return Err(StoreError::Corrupt("a lease's slots are cut".into()));

@@ -13,12 +13,14 @@ mod checkpoint;
 mod claim;
 mod connection;
 mod counts;
+mod dead_letters;
 mod enqueue;
 mod error;
 mod expire;
 mod feed;
 mod fold;
 mod keys;
+mod latest;
 mod lease;
 pub mod limit;
 mod list;
@@ -38,6 +40,7 @@ mod stats;
 mod suppressions;
 mod tail;
 mod timeline;
+pub mod transfer;
 mod verbs;
 mod webhooks;
 #[cfg(test)]
@@ -77,7 +80,7 @@ impl Default for Options {
         Options {
             readers: 4,
             read_millis_max: 10_000,
-            checkpoint_pages: 4_000,
+            checkpoint_pages: 10_000,
             fold_events: 1 << 15,
             exclusive: true,
         }

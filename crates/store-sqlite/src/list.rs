@@ -134,7 +134,7 @@ fn processing_page(
     let mut items: Vec<Notification> = claim::load(connection, &slots)?
         .into_iter()
         .map(|(_, notification)| Notification { status: Status::Processing, ..notification })
-        .filter(|n| n.tenant == tenant && matches(filter, n) && page.after.is_none_or(|after| n.id < after))
+        .filter(|n| n.tenant == tenant && filter.chooses(n) && page.after.is_none_or(|after| n.id < after))
         .collect();
     items.sort_unstable_by_key(|n| std::cmp::Reverse(n.id));
     let more = items.len() > page.limit;
@@ -153,6 +153,8 @@ fn index(tenant: TenantId, filter: &NotificationFilter) -> &'static str {
         "notifications_status"
     } else if filter.recipient_id.is_some() {
         "notifications_recipient"
+    } else if filter.failure_reason.is_some() {
+        "notifications_failure"
     } else if is_undelivered {
         "notifications_status"
     } else if filter.campaign_id.is_some() {
@@ -180,22 +182,15 @@ fn conditions(
     }
     conditions.extend(filter.created_after.map(|at| Condition::id("id >= ?", id_floor(at))));
     conditions.extend(filter.created_before.map(|at| Condition::id("id < ?", id_floor(at))));
+    conditions
+        .extend(filter.failure_reason.map(|reason| Condition::text("failure_reason = ?", reason.as_str())));
     conditions.extend(after.map(|id| Condition::id("id < ?", id.0)));
     conditions
 }
 
-fn matches(filter: &NotificationFilter, n: &Notification) -> bool {
-    filter.channel.is_none_or(|channel| n.channel == channel)
-        && (filter.batch_id.is_none() || n.batch_id == filter.batch_id)
-        && (filter.campaign_id.is_none() || n.campaign_id == filter.campaign_id)
-        && filter.recipient_id.as_ref().is_none_or(|id| n.recipient_id == *id)
-        && filter.created_after.is_none_or(|at| n.created_at >= at)
-        && filter.created_before.is_none_or(|at| n.created_at < at)
-}
-
 #[cfg(test)]
 mod tests {
-    use angaros_domain::{BatchId, Channel};
+    use angaros_domain::{BatchId, Channel, FailureReason};
 
     use super::*;
     use crate::{connection, migrate};
@@ -216,6 +211,11 @@ mod tests {
             NotificationFilter { campaign_id: Some("c".into()), ..Default::default() },
             NotificationFilter { recipient_id: Some("r".into()), ..Default::default() },
             NotificationFilter { created_after: Some(Timestamp::MIN), ..Default::default() },
+            NotificationFilter {
+                status: Some(Status::Failed),
+                failure_reason: Some(FailureReason::Bounced),
+                ..Default::default()
+            },
         ];
         for filter in filters {
             let (tenant, after) = (TenantId::DEFAULT, Some(NotificationId(id)));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use angaros_domain::event::{THINNING_LEVEL_MAX, thinning_level};
+use angaros_domain::sample::{SAMPLED_AGAIN, SAMPLED_MAX, SAMPLED_MIN, estimate, sample_level};
 use angaros_domain::{TenantId, Timestamp};
 use angaros_store::{EventMetrics, Group, Grouping, MetricsQuery, Result, Tally};
 use rusqlite::{Connection, params};
@@ -13,17 +14,6 @@ use crate::error::SqliteResult;
 use crate::quarters::{self, Quarters, day_of};
 use crate::series::{self, Matching};
 use crate::tail::{Entry, Session};
-
-/// Events that are looked at to count unique recipients. More in a range, and a sample of the recipients is counted.
-const SAMPLED_MAX: u64 = 1 << 16;
-
-/// A sample with fewer recipients says too little; a larger one is taken then.
-const SAMPLED_MIN: usize = 1_000;
-/// But not larger than so many times what is taken at first: few recipients may have any number of events.
-const SAMPLED_AGAIN: u64 = 16;
-
-/// Standard errors on each side of an estimate that hold it in 95 of 100 cases.
-const STANDARD_ERRORS: f64 = 1.96;
 
 pub(crate) fn metrics(session: &Session<'_>, tenant: TenantId, query: &MetricsQuery) -> Result<EventMetrics> {
     metrics_sampled(session, tenant, query, SAMPLED_MAX)
@@ -260,11 +250,6 @@ fn each_event(
     Ok(())
 }
 
-/// The lowest level on which no more than so many events are to be expected.
-fn sample_level(total: u64, sampled_max: u64) -> u32 {
-    (0..THINNING_LEVEL_MAX).find(|level| total >> level <= sampled_max).unwrap_or(THINNING_LEVEL_MAX)
-}
-
 /// The recipients that were seen, of each group: all of them, or those of a level and above.
 struct Sample {
     level: u32,
@@ -312,18 +297,9 @@ impl Sample {
     }
 }
 
-/// The estimate from what a sample of a level holds. The relative standard error of a sample with the probability p of d
-/// recipients is sqrt((1 - p) / d).
+/// The estimate from what a sample of a level holds.
 fn tally(level: u32, count: u64, seen: usize) -> Tally {
-    let unique_recipients = ((seen as u64) << level).min(count);
-    let error = match (level, seen) {
-        (0, _) => 0.0,
-        (_, 0) => 1.0,
-        (level, seen) => {
-            let missed = 1.0 - 1.0 / f64::from(1u32 << level);
-            (STANDARD_ERRORS * (missed / seen as f64).sqrt()).min(1.0)
-        }
-    };
+    let (unique_recipients, error) = estimate(level, count, seen);
     Tally { count, unique_recipients, error }
 }
 
@@ -361,6 +337,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
         migrate::up(&mut writer).unwrap();
+        // One transaction, as a job's writes are: otherwise each of them would be flushed.
+        writer.execute_batch("BEGIN").unwrap();
         // Half of them are folded, the others are in the tail of the log.
         let (tail, events) = (Tail::default(), events());
         let session = Session { connection: &writer, tail: &tail };
@@ -417,13 +395,5 @@ mod tests {
             assert!(pair[1].is_subset(&pair[0]) && pair[1].len() < pair[0].len(), "level {level}");
         }
         assert_eq!(sampled.totals.unique_recipients, levels[4].len() as u64 * 16);
-    }
-
-    #[test]
-    fn the_sample_is_as_large_as_it_may_be() {
-        for (total, level) in [(0, 0), (100, 0), (101, 1), (201, 1), (202, 2), (1_600, 4)] {
-            assert_eq!(sample_level(total, 100), level, "{total}");
-        }
-        assert_eq!(sample_level(u64::MAX, 100), THINNING_LEVEL_MAX);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use angaros_store::{Result, StoreError};
+use angaros_store::{Result, SchemaStep, StoreError};
 use refinery::{Migration, Runner, Target};
 pub use rusqlite::Connection;
 use rusqlite::{OpenFlags, params};
@@ -17,17 +17,6 @@ mod embedded {
 
 /// How to undo each migration, by version. A test holds this against the migrations.
 const ROLLBACKS: &[(u32, &str)] = &[(1, include_str!("../rollbacks/V1__house.sql"))];
-
-/// One step of the schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Its version.
-    pub version: u32,
-    /// What it is called.
-    pub name: String,
-    /// Whether the database has it.
-    pub applied: bool,
-}
 
 fn runner() -> Runner {
     embedded::migrations::runner().set_grouped(true)
@@ -97,12 +86,16 @@ pub fn to(connection: &mut Connection, target: u32) -> Result<()> {
 }
 
 /// Every step that this program knows, and whether a database has it.
-pub fn steps(connection: &mut Connection) -> Result<Vec<Step>> {
+pub fn steps(connection: &mut Connection) -> Result<Vec<SchemaStep>> {
     let found = version(connection)?;
-    let mut steps: Vec<Step> = runner()
+    let mut steps: Vec<SchemaStep> = runner()
         .get_migrations()
         .iter()
-        .map(|m| Step { version: version_of(m), name: m.name().to_owned(), applied: version_of(m) <= found })
+        .map(|m| SchemaStep {
+            version: version_of(m),
+            name: m.name().to_owned(),
+            applied: version_of(m) <= found,
+        })
         .collect();
     steps.sort_by_key(|step| step.version);
     Ok(steps)

@@ -1,10 +1,9 @@
 //! Reads by key: notifications, batches, sent messages.
 
 use angaros_domain::batch::{Batch, StatusCounts};
-use angaros_domain::correlation::CorrelationId;
 use angaros_domain::{BatchId, Notification, NotificationId, Status, TenantId, Timestamp};
-use angaros_store::{BatchView, PageRequest, Result, SentMessage, StoreError};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use angaros_store::{BatchView, PageRequest, Result, SentMessage};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::error::SqliteResult;
 use crate::{lease, row};
@@ -52,27 +51,29 @@ pub(crate) fn claimed_at(
 }
 
 pub(crate) fn batch(connection: &Connection, tenant: TenantId, id: BatchId) -> Result<Option<BatchView>> {
-    let sql = "SELECT size, campaign_id, metadata, correlation_id FROM batches WHERE id = ?1 AND tenant = ?2";
-    let mut statement = connection.prepare_cached(sql).stored()?;
-    let found = statement
-        .query_row(params![id.0.as_bytes(), tenant.0], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row::json(row, 2)?, row.get::<_, String>(3)?))
-        })
-        .optional()
-        .stored()?;
-    let Some((size, campaign_id, metadata, correlation_id)) = found else { return Ok(None) };
-    let correlation_id = CorrelationId::parse(&correlation_id)
-        .ok_or_else(|| StoreError::Corrupt("a batch's correlation id".into()))?;
-    let batch = Batch {
-        id,
-        tenant,
-        size: usize::try_from(size).unwrap_or_default(),
-        campaign_id,
-        metadata,
-        correlation_id,
-        created_at: id.created_at(),
-    };
+    let sql = format!("SELECT {BATCH} FROM batches WHERE id = ?1 AND tenant = ?2");
+    let mut statement = connection.prepare_cached(&sql).stored()?;
+    let found = statement.query_row(params![id.0.as_bytes(), tenant.0], batch_of).optional().stored()?;
+    let Some(batch) = found else { return Ok(None) };
     Ok(Some(BatchView { batch, counts: batch_counts(connection, id)? }))
+}
+
+/// The columns of a batch in the order in which [`batch_of`] reads them.
+pub(crate) const BATCH: &str = "id, tenant, size, campaign_id, metadata, correlation_id";
+
+/// A batch, from a row of [`BATCH`].
+pub(crate) fn batch_of(found: &Row<'_>) -> rusqlite::Result<Batch> {
+    let id = BatchId(row::uuid(found, 0)?);
+    Ok(Batch {
+        id,
+        tenant: TenantId(found.get(1)?),
+        size: found.get(2)?,
+        campaign_id: found.get(3)?,
+        metadata: row::json(found, 4)?,
+        correlation_id: row::correlation_id(found, 5)?
+            .ok_or_else(|| row::unreadable(5, "no correlation id"))?,
+        created_at: id.created_at(),
+    })
 }
 
 /// A batch holds at most 1000 members, so they are counted one by one, each by what it is now.

@@ -45,7 +45,7 @@ fn choose_by_id(
                     if claimed.contains_key(&slot) { Status::Processing } else { notification.status };
                 redriven.refused.push((id, status));
             }
-            Some(found) if chosen.len() < params.limit && matches(params, &found.1) => {
+            Some(found) if chosen.len() < params.limit && params.chooses(&found.1) => {
                 chosen.push(found);
             }
             Some(_) => {}
@@ -68,18 +68,10 @@ pub(crate) fn choose(connection: &Connection, params: &RedriveParams) -> Result<
         .extend(filter.failure_reason.map(|reason| Condition::text("failure_reason = ?", reason.as_str())));
     conditions.extend(filter.created_after.map(|at| Condition::id("id >= ?", list::id_floor(at))));
     conditions.extend(filter.created_before.map(|at| Condition::id("id < ?", list::id_floor(at))));
-    let chosen =
-        list::select(connection, params.tenant, "notifications_status", &conditions, "ASC", params.limit)?;
+    let index = match filter.failure_reason {
+        Some(_) => "notifications_failure",
+        None => "notifications_status",
+    };
+    let chosen = list::select(connection, params.tenant, index, &conditions, "ASC", params.limit)?;
     Ok(chosen.into_iter().map(|(_, notification)| notification.id).collect())
-}
-
-fn matches(params: &RedriveParams, n: &Notification) -> bool {
-    let filter = &params.filter;
-    n.failed_at.is_none_or(|at| at <= params.failed_until)
-        && filter.channel.is_none_or(|channel| n.channel == channel)
-        && (filter.campaign_id.is_none() || n.campaign_id == filter.campaign_id)
-        && (filter.batch_id.is_none() || n.batch_id == filter.batch_id)
-        && (filter.failure_reason.is_none() || n.failure_reason == filter.failure_reason)
-        && filter.created_after.is_none_or(|at| n.created_at >= at)
-        && filter.created_before.is_none_or(|at| n.created_at < at)
 }

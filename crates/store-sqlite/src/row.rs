@@ -198,7 +198,7 @@ fn text<'row>(row: &'row Row<'_>, column: usize) -> rusqlite::Result<Option<&'ro
     Ok(row.get_ref(column)?.as_str_or_null()?)
 }
 
-fn correlation_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CorrelationId>> {
+pub(crate) fn correlation_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CorrelationId>> {
     Ok(text(row, column)?.and_then(CorrelationId::parse))
 }
 

@@ -11,9 +11,10 @@ use crate::error::SqliteResult;
 use crate::log::Log;
 use crate::{receipts, row};
 
-const SUPPRESSION: &str = "number, tenant, channel, address, reason, notification_id, event_id, created_at";
+pub(crate) const SUPPRESSION: &str =
+    "number, tenant, channel, address, reason, notification_id, event_id, created_at";
 
-fn suppression(row: &Row<'_>) -> rusqlite::Result<(ListPlace, Suppression)> {
+pub(crate) fn suppression(row: &Row<'_>) -> rusqlite::Result<(ListPlace, Suppression)> {
     let suppression = Suppression {
         tenant: TenantId(row.get(1)?),
         address: Address::new(row::parsed(row, 2)?, &row.get::<_, String>(3)?),

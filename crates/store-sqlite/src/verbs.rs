@@ -12,18 +12,18 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent, ListPlace,
-    MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
-    Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored, TimelineFilter,
-    Webhooks,
+    ClaimedLease, Counts, DeadLetterFilter, DeadLetters, EventFilter, EventLog, EventMetrics, Expiry, FanOut,
+    FannedOut, FeedPage, Idempotent, LatestEvents, ListPlace, MetricsQuery, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
+    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, Submission, Submitted,
+    Suppressed, SuppressionFilter, Suppressions, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
 use crate::timeline::Subject;
 use crate::{
-    SqliteStore, append, audit, campaigns, cancel, catalog, claim, enqueue, expire, feed, keys, lease, list,
-    metrics, promote, read, redrive, settle, stats, suppressions, timeline, webhooks,
+    SqliteStore, append, audit, campaigns, cancel, catalog, claim, dead_letters, enqueue, expire, feed, keys,
+    latest, lease, list, metrics, promote, read, redrive, settle, stats, suppressions, timeline, webhooks,
 };
 
 #[async_trait]
@@ -109,6 +109,27 @@ impl EventLog for SqliteStore {
         self.readers.run(move |c| timeline::timeline(c, tenant, &subject, &filter, &page)).await
     }
 
+    async fn latest_events(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<LatestEvents> {
+        let filter = filter.clone();
+        self.readers.run(move |c| latest::latest_events(c, tenant, &filter, before, limit)).await
+    }
+
+    async fn series_timeline(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        let filter = filter.clone();
+        self.readers.run(move |c| latest::series_timeline(c, tenant, &filter, &page)).await
+    }
+
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {
         self.readers.run(move |c| feed::feed(c, tenant, after, limit)).await
     }
@@ -165,6 +186,11 @@ impl Reader for SqliteStore {
     ) -> Result<NotificationPage> {
         let filter = filter.clone();
         self.readers.run(move |c| list::page(c, tenant, &filter, &page)).await
+    }
+
+    async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {
+        let filter = filter.clone();
+        self.readers.run(move |c| dead_letters::count(c, tenant, &filter)).await
     }
 
     async fn idempotent(

@@ -10,10 +10,10 @@ use crate::log::Log;
 use crate::tail::Session;
 use crate::{enqueue, feed, row};
 
-const ENDPOINT: &str = "id, tenant, url, event_types, description, secret, former_secret, former_secret_until, \
+pub(crate) const ENDPOINT: &str = "id, tenant, url, event_types, description, secret, former_secret, former_secret_until, \
     disabled_reason, disabled_at, failing_since, follows_after, updated_at";
 
-fn endpoint(row: &Row<'_>) -> rusqlite::Result<WebhookEndpoint> {
+pub(crate) fn endpoint(row: &Row<'_>) -> rusqlite::Result<WebhookEndpoint> {
     let event_types: Vec<String> = row::json(row, 3)?;
     let secret = |column: usize| -> rusqlite::Result<Option<SigningSecret>> {
         let text: Option<String> = row.get(column)?;
@@ -118,7 +118,7 @@ pub(crate) fn hear(connection: &Connection, log: &mut Log<'_>, item: &SettledIte
     // One that was deleted meanwhile has no health.
     let Some(before) = one(connection, item.notification.tenant.owner(), id)? else { return Ok(()) };
     let mut endpoint = before.clone();
-    let told = endpoint.hear(heard, item.notification.updated_at);
+    let told = endpoint.hear(heard, &item.notification);
     if endpoint != before {
         write(connection, &endpoint)?;
     }

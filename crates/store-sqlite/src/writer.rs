@@ -1,8 +1,8 @@
 //! The one writer: a thread that takes every write that waits into one transaction.
 //!
 //! While a commit is being flushed, whatever arrives queues, and the next commit takes all of it. Nobody waits for a
-//! timer, and the number of flushes stays far below the number of writes. Each job runs in a savepoint, so that one
-//! that fails leaves no trace and does not touch the others. Answers are sent after the commit, never before.
+//! timer, and the number of flushes stays far below the number of writes. A job that fails leaves no trace and does not
+//! touch the others. Answers are sent after the commit, never before.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -190,18 +190,21 @@ fn commit(
     let execute = |sql: &str| session.prepare_cached(sql)?.execute([]).map(drop);
     let start = session.tail.mark();
     let mut failed = execute("BEGIN IMMEDIATE").err();
-    for job in jobs {
-        if failed.is_none() {
+    for (index, job) in jobs.enumerate() {
+        // What the first job writes can be undone with the transaction itself, and mostly there is no second one: a
+        // savepoint would copy every page that the job changes.
+        let is_first = index == 0;
+        if failed.is_none() && !is_first {
             failed = execute("SAVEPOINT job").err();
         }
         let runs = failed.is_none();
         let mark = session.tail.mark();
         let result = job(runs.then_some(session));
-        if runs {
-            if result.failed {
-                session.tail.back_to(mark);
-                failed = failed.or(execute("ROLLBACK TO job").err());
-            }
+        if runs && result.failed {
+            session.tail.back_to(mark);
+            failed = if is_first { begin_anew(session) } else { execute("ROLLBACK TO job") }.err();
+        }
+        if runs && !is_first {
             failed = failed.or(execute("RELEASE job").err());
         }
         done.push(result);
@@ -233,6 +236,14 @@ fn commit(
             Err(error)
         }
     }
+}
+
+/// Undoes all that the transaction did so far. SQLite itself may have done that.
+fn begin_anew(session: &Session<'_>) -> rusqlite::Result<()> {
+    if !session.is_autocommit() {
+        session.execute("ROLLBACK", [])?;
+    }
+    session.execute("BEGIN IMMEDIATE", []).map(drop)
 }
 
 /// A step of the folding. If it fails, that is nobody's fault who writes: it is undone and begun again later.

@@ -1,7 +1,7 @@
 //! The model as a store that is sometimes away: what the engine asks of it fails now and then, before it was done or
 //! after. Whoever asked cannot tell which.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use angaros_domain::api_key::ApiKey;
 use angaros_domain::event::Event;
@@ -15,11 +15,11 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent, ListPlace,
-    MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
-    Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    StoreError, Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored,
-    TimelineFilter, Webhooks,
+    ClaimedLease, Counts, DeadLetterFilter, DeadLetters, EventFilter, EventLog, EventMetrics, Expiry, FanOut,
+    FannedOut, FeedPage, Idempotent, LatestEvents, ListPlace, MetricsQuery, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
+    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
+    Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
@@ -41,12 +41,24 @@ pub enum Luck {
 pub struct UnreliableStore {
     inner: MemoryStore,
     luck: Arc<dyn Fn() -> Luck + Send + Sync>,
+    held_at: Arc<Mutex<Option<Position>>>,
 }
 
 impl UnreliableStore {
     /// `luck` is asked for every verb of the engine.
     pub fn new(luck: impl Fn() -> Luck + Send + Sync + 'static) -> UnreliableStore {
-        UnreliableStore { inner: MemoryStore::new(), luck: Arc::new(luck) }
+        UnreliableStore { inner: MemoryStore::new(), luck: Arc::new(luck), held_at: Arc::default() }
+    }
+
+    /// Shows the log up to a place only, as if a transaction were open that took the next one; or all of it again.
+    pub fn hold_log_at(&self, place: Option<Position>) {
+        *self.held_at.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// Where the log ends that goes up to `end`.
+    fn shown(&self, end: Position) -> Position {
+        let held_at = *self.held_at.lock().unwrap_or_else(PoisonError::into_inner);
+        held_at.map_or(end, |held| held.min(end))
     }
 
     async fn try_luck<T>(&self, verb: impl Future<Output = Result<T>> + Send) -> Result<T> {
@@ -110,13 +122,60 @@ macro_rules! hand_on {
     };
 }
 
-hand_on! { EventLog {
-    fn append(reported: Vec<Reported>) -> AppendReport;
-    fn event(tenant: TenantId, id: EventId) -> Option<Event>;
-    fn recipient_timeline(tenant: TenantId, recipient_id: &str, filter: &TimelineFilter, page: PageRequest<(Timestamp, EventId)>) -> Vec<Event>;
-    fn feed(tenant: TenantId, after: Position, limit: usize) -> FeedPage;
-    fn end() -> Position;
-} }
+#[async_trait]
+impl EventLog for UnreliableStore {
+    async fn append(&self, reported: Vec<Reported>) -> Result<AppendReport> {
+        self.inner.append(reported).await
+    }
+
+    async fn event(&self, tenant: TenantId, id: EventId) -> Result<Option<Event>> {
+        self.inner.event(tenant, id).await
+    }
+
+    async fn recipient_timeline(
+        &self,
+        tenant: TenantId,
+        recipient_id: &str,
+        filter: &TimelineFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        self.inner.recipient_timeline(tenant, recipient_id, filter, page).await
+    }
+
+    async fn latest_events(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<LatestEvents> {
+        self.inner.latest_events(tenant, filter, before, limit).await
+    }
+
+    async fn series_timeline(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        self.inner.series_timeline(tenant, filter, page).await
+    }
+
+    async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {
+        let FeedPage { mut events, next } = self.inner.feed(tenant, after, limit).await?;
+        let next = self.shown(next).max(after);
+        events.retain(|(place, _)| *place <= next);
+        Ok(FeedPage { events, next })
+    }
+
+    async fn end(&self) -> Result<Position> {
+        Ok(self.shown(self.inner.end().await?))
+    }
+
+    async fn reach(&self) -> Result<Position> {
+        self.inner.reach().await
+    }
+}
 
 hand_on! { Counts {
     fn campaign_page(tenant: TenantId, page: PageRequest<(Timestamp, String)>) -> Vec<CampaignCounts>;
@@ -129,6 +188,7 @@ hand_on! { Counts {
 hand_on! { Reader {
     fn notifications(tenant: TenantId, ids: &[NotificationId]) -> Vec<Option<Notification>>;
     fn notification_page(tenant: TenantId, filter: &NotificationFilter, page: PageRequest<NotificationId>) -> NotificationPage;
+    fn dead_letters(tenant: TenantId, filter: &DeadLetterFilter) -> Vec<DeadLetters>;
     fn idempotent(tenant: TenantId, key: &IdempotencyKey) -> Option<(Idempotent, Fingerprint)>;
     fn batch(tenant: TenantId, id: BatchId) -> Option<BatchView>;
     fn message_timeline(tenant: TenantId, message_id: &str, filter: &TimelineFilter, page: PageRequest<(Timestamp, EventId)>) -> Vec<Event>;

@@ -1,35 +1,35 @@
 //! How much a claim may take.
 
-use angaros_domain::{Channel, Lane};
+use angaros_domain::{Lane, Outlet};
 
-/// The number of sets that channels can form.
-const SETS: usize = 1 << Channel::ALL.len();
+/// The number of sets that outlets can form.
+const SETS: usize = 1 << Outlet::ALL.len();
 
-/// A set of channels.
+/// A set of outlets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChannelSet(usize);
+pub struct OutletSet(usize);
 
-impl ChannelSet {
+impl OutletSet {
     /// Every set but the empty one.
-    pub fn all() -> impl Iterator<Item = ChannelSet> {
-        (1..SETS).map(ChannelSet)
+    pub fn all() -> impl Iterator<Item = OutletSet> {
+        (1..SETS).map(OutletSet)
     }
 
-    /// Whether a channel is in it.
-    pub const fn contains(self, channel: Channel) -> bool {
-        self.0 & (1 << channel.index()) != 0
+    /// Whether an outlet is in it.
+    pub const fn contains(self, outlet: Outlet) -> bool {
+        self.0 & (1 << outlet.index()) != 0
     }
 
-    /// Its channels.
-    pub fn channels(self) -> impl Iterator<Item = Channel> {
-        Channel::ALL.into_iter().filter(move |channel| self.contains(*channel))
+    /// Its outlets.
+    pub fn outlets(self) -> impl Iterator<Item = Outlet> {
+        Outlet::ALL.into_iter().filter(move |outlet| self.contains(*outlet))
     }
 }
 
-/// At most so many notifications of every set of channels.
+/// At most so many notifications of every set of outlets.
 ///
-/// A limit for each channel would not be enough: channels share provider accounts, and an account that has one place
-/// left must not be promised to two of them. If every set of channels gets no more than the accounts that serve any of
+/// A limit for each outlet would not be enough: channels share provider accounts, and an account that has one place
+/// left must not be promised to two of them. If every set of outlets gets no more than the accounts that serve any of
 /// them have left, there is an account for each notification (P. Hall, "On Representatives of Subsets", 1935).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance([usize; SETS]);
@@ -40,8 +40,8 @@ impl Allowance {
         Allowance([max; SETS])
     }
 
-    /// At most so many of these channels together.
-    pub fn limit(&mut self, set: ChannelSet, max: usize) {
+    /// At most so many of these outlets together.
+    pub fn limit(&mut self, set: OutletSet, max: usize) {
         self.0[set.0] = self.0[set.0].min(max);
     }
 
@@ -57,23 +57,23 @@ impl Allowance {
         }
     }
 
-    fn sets_with(&self, lane: Lane) -> impl Iterator<Item = ChannelSet> + use<> {
-        ChannelSet::all().filter(move |set| set.contains(lane.channel))
+    fn sets_with(&self, lane: Lane) -> impl Iterator<Item = OutletSet> + use<> {
+        OutletSet::all().filter(move |set| set.contains(lane.outlet))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use angaros_domain::Priority;
+    use angaros_domain::{Channel, Priority};
 
     use super::*;
 
     fn lane(channel: Channel) -> Lane {
-        Lane { channel, priority: Priority::Normal }
+        Lane { outlet: channel.into(), priority: Priority::Normal }
     }
 
-    fn set(channels: &[Channel]) -> ChannelSet {
-        ChannelSet::all().find(|set| set.channels().eq(channels.iter().copied())).unwrap()
+    fn set(channels: &[Channel]) -> OutletSet {
+        OutletSet::all().find(|set| set.outlets().eq(channels.iter().copied().map(Outlet::from))).unwrap()
     }
 
     #[test]

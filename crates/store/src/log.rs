@@ -5,7 +5,7 @@ use angaros_domain::ingest::EventKey;
 use angaros_domain::{EventId, TenantId, Timestamp};
 use async_trait::async_trait;
 
-use crate::{PageRequest, Position, Result, TimelineFilter, Transition};
+use crate::{PageRequest, Position, Result, SeriesFilter, TimelineFilter, Transition};
 
 /// A reported event, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,42 @@ pub struct FeedPage {
     pub next: Position,
 }
 
+/// How many places of the log one page of [`EventLog::latest_events`] looks at.
+pub const LATEST_LOOKED_AT_MAX: i64 = 20_000;
+
+/// Which events to list, whoever they are about. Every condition that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// With this name, channel, campaign and provider.
+    pub series: SeriesFilter,
+    /// That happened at or after this.
+    pub from: Option<Timestamp>,
+    /// That happened at or before this.
+    pub to: Option<Timestamp>,
+}
+
+impl EventFilter {
+    /// Whether an event is one of those that are meant.
+    pub fn chooses(&self, event: &Event) -> bool {
+        let SeriesFilter { event_name, channel, campaign_id, provider } = &self.series;
+        event_name.as_ref().is_none_or(|name| event.name == *name)
+            && channel.as_ref().is_none_or(|channel| event.channel.as_ref() == Some(channel))
+            && campaign_id.as_ref().is_none_or(|id| event.campaign_id.as_ref() == Some(id))
+            && provider.as_ref().is_none_or(|provider| event.provider == *provider)
+            && self.from.is_none_or(|from| event.occurred_at >= from)
+            && self.to.is_none_or(|to| event.occurred_at <= to)
+    }
+}
+
+/// A stretch of the log, the latest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LatestEvents {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Before which place to go on; `None` if the log's beginning was reached.
+    pub next: Option<Position>,
+}
+
 /// The event log. Nothing in it is ever changed or deleted.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
@@ -73,10 +109,36 @@ pub trait EventLog: Send + Sync + 'static {
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>>;
 
+    /// A tenant's events before a place, or before the end of the log, the latest first, at most `limit`. No more than
+    /// [`LATEST_LOOKED_AT_MAX`] places are looked at, so that a page may be short or empty although more follow.
+    async fn latest_events(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<LatestEvents>;
+
+    /// The events that a filter chooses, by `(occurred_at, id)` descending. It costs a page for each series that the filter
+    /// lets through, wherever in the log they are: that is for filters which name a campaign.
+    async fn series_timeline(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>>;
+
     /// A tenant's events behind a place, in the order of appending, at most `limit`. A page may be short or empty
     /// although more follow: the log's end is reached when `next` does not move.
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage>;
 
     /// Where the log of all tenants ends now: everything that is stored later lies behind it.
     async fn end(&self) -> Result<Position>;
+
+    /// A place behind which nothing stands that anybody could have seen before this was asked, and behind which stands
+    /// whatever is stored on the strength of that. Where many write at once it may lie behind [`EventLog::end`], which an
+    /// older transaction holds back.
+    async fn reach(&self) -> Result<Position> {
+        self.end().await
+    }
 }

@@ -10,11 +10,12 @@ use angaros_domain::{
     TenantId, Timestamp, WorkerId,
 };
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::{Allowance, Result};
 
 /// A place in the event log, in the order of appending. Grows with every event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Position(pub i64);
 
 /// One request's notifications: stored together or not at all.
@@ -42,7 +43,7 @@ pub enum Submitted {
 }
 
 /// What an idempotency key stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Idempotent {
     /// A single notification.
     Notification(NotificationId),
@@ -179,7 +180,7 @@ pub struct Expiry {
 }
 
 /// A status change, as it is published to those who watch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
     /// The tenant.
     pub tenant: TenantId,
@@ -275,6 +276,20 @@ pub struct RedriveFilter {
     pub created_after: Option<Timestamp>,
     /// Created before this.
     pub created_before: Option<Timestamp>,
+}
+
+impl RedriveParams {
+    /// Whether a dead letter is one of those that are chosen; which ids are asked for aside.
+    pub fn chooses(&self, n: &Notification) -> bool {
+        let filter = &self.filter;
+        n.failed_at.is_none_or(|at| at <= self.failed_until)
+            && filter.channel.is_none_or(|channel| n.channel == channel)
+            && (filter.campaign_id.is_none() || n.campaign_id == filter.campaign_id)
+            && (filter.batch_id.is_none() || n.batch_id == filter.batch_id)
+            && (filter.failure_reason.is_none() || n.failure_reason == filter.failure_reason)
+            && filter.created_after.is_none_or(|at| n.created_at >= at)
+            && filter.created_before.is_none_or(|at| n.created_at < at)
+    }
 }
 
 /// What [`Queue::redrive`] did.

@@ -4,7 +4,9 @@ use angaros_domain::batch::{Batch, StatusCounts};
 use angaros_domain::event::Event;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::lane::Lane;
-use angaros_domain::{BatchId, Channel, EventId, Notification, NotificationId, Status, TenantId, Timestamp};
+use angaros_domain::{
+    BatchId, Channel, EventId, FailureReason, Notification, NotificationId, Status, TenantId, Timestamp,
+};
 use async_trait::async_trait;
 
 use crate::{Idempotent, Result};
@@ -35,6 +37,21 @@ pub struct NotificationFilter {
     pub created_after: Option<Timestamp>,
     /// Created before this.
     pub created_before: Option<Timestamp>,
+    /// Given up for this reason, and so `failed`.
+    pub failure_reason: Option<FailureReason>,
+}
+
+impl NotificationFilter {
+    /// Whether every condition holds but that on the status, which depends on leases too.
+    pub fn chooses(&self, n: &Notification) -> bool {
+        self.channel.is_none_or(|channel| n.channel == channel)
+            && (self.batch_id.is_none() || n.batch_id == self.batch_id)
+            && (self.campaign_id.is_none() || n.campaign_id == self.campaign_id)
+            && self.recipient_id.as_ref().is_none_or(|id| n.recipient_id == *id)
+            && self.created_after.is_none_or(|at| n.created_at >= at)
+            && self.created_before.is_none_or(|at| n.created_at < at)
+            && (self.failure_reason.is_none() || n.failure_reason == self.failure_reason)
+    }
 }
 
 /// A page of notifications, newest first.
@@ -45,6 +62,32 @@ pub struct NotificationPage {
     /// Where to go on, if there may be more. A store that had to pass over many rows that the filter leaves out may
     /// end a page early, even an empty one, and still say where to go on.
     pub next: Option<NotificationId>,
+}
+
+/// How many dead letters of one reason are looked at when they are counted: the latest ones. Failed rows are kept for
+/// ever, and no answer may grow with them.
+pub const DEAD_LETTERS_LOOKED_AT_MAX: usize = 10_000;
+
+/// Which dead letters to count. Every condition that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeadLetterFilter {
+    /// Over this channel.
+    pub channel: Option<Channel>,
+    /// Of this campaign.
+    pub campaign_id: Option<String>,
+    /// Given up for this reason.
+    pub failure_reason: Option<FailureReason>,
+}
+
+/// How many dead letters one reason has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Why they were given up.
+    pub reason: FailureReason,
+    /// How many there are, of those that were looked at.
+    pub count: u64,
+    /// Whether there are older ones that were not looked at: then there may be more.
+    pub is_at_least: bool,
 }
 
 /// A batch and where its members stand.
@@ -143,6 +186,10 @@ pub trait Reader: Send + Sync + 'static {
         page: PageRequest<NotificationId>,
     ) -> Result<NotificationPage>;
 
+    /// How many dead letters there are for each reason that has any, in the order of [`FailureReason::ALL`]. Of each
+    /// reason at most [`DEAD_LETTERS_LOOKED_AT_MAX`] are looked at.
+    async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>>;
+
     /// What a key was used for, if it was, and whether for the same request.
     async fn idempotent(
         &self,
@@ -174,6 +221,12 @@ pub trait Reader: Send + Sync + 'static {
 
     /// Numbers of a tenant, or of all tenants together.
     async fn stats(&self, tenant: Option<TenantId>, now: Timestamp) -> Result<Stats>;
+
+    /// How long the oldest transaction has been open, in seconds, that keeps the engine from removing what is dead,
+    /// whoever's it is. `None` if there is none, or if the engine knows no such thing.
+    async fn oldest_snapshot_seconds(&self) -> Result<Option<f64>> {
+        Ok(None)
+    }
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;

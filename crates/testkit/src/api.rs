@@ -143,6 +143,16 @@ impl Api {
         .await
     }
 
+    /// Waits until nothing waits and nothing is being sent.
+    pub async fn idle(&self, limit: Duration) {
+        eventually("everything is final", limit, async || {
+            let metrics = self.get("/api/v1/metrics").await.expect(200);
+            let open = [&metrics["queue_depth"]["total"], &metrics["deferred"], &metrics["in_flight"]];
+            if open.iter().all(|count| **count == 0) { Ok(()) } else { Err(format!("{open:?}")) }
+        })
+        .await;
+    }
+
     /// The Prometheus text.
     pub async fn metrics(&self) -> String {
         self.get("/metrics").await.text

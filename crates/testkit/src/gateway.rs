@@ -122,13 +122,14 @@ impl Shared {
 
     async fn forward(&self, request: &Recorded) -> Option<Answer> {
         let url = format!("{}{}", *self.upstream.borrow(), request.path);
-        let sent = self
-            .http
-            .request(request.method.parse().unwrap(), url)
-            .header("content-type", request.header("content-type"))
-            .body(request.body.clone())
-            .send();
-        let response = sent.await.ok()?;
+        let mut sent = self.http.request(request.method.parse().unwrap(), url).body(request.body.clone());
+        for name in ["content-type", "idempotency-key"] {
+            let value = request.header(name);
+            if !value.is_empty() {
+                sent = sent.header(name, value);
+            }
+        }
+        let response = sent.send().await.ok()?;
         let status = response.status().as_u16();
         Some(Answer::new(status, response.bytes().await.ok()?))
     }

@@ -10,12 +10,17 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::postgres::Database;
 use crate::process::Angaros;
 use crate::running::Running;
 
 /// Names another binary than the one that was built with the tests, such as a release build to be measured: a path,
 /// relative to the workspace's root.
 pub const BINARY_VARIABLE: &str = "ANGAROS_TEST_BINARY";
+
+/// Names where the tests of the binary keep what they store: `embedded`, the default, or `postgres`, a database for each
+/// launch. Those that say themselves which storage they are about are not touched.
+pub const STORAGE_VARIABLE: &str = "ANGAROS_TEST_STORAGE";
 
 /// Variables beside `ANGAROS_*` that the binary reads, and those that would lead its HTTP requests elsewhere.
 const READ: [&str; 8] = [
@@ -43,11 +48,19 @@ pub struct Launch {
 
 impl Launch {
     /// In a new folder. `built` is the binary of this build: `env!("CARGO_BIN_EXE_angaros")`.
+    ///
+    /// # Panics
+    /// If [`STORAGE_VARIABLE`] asks for a storage that there is not.
     pub fn new(built: &str) -> Launch {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let binary = std::env::var_os(BINARY_VARIABLE).map_or_else(|| built.into(), |path| root.join(path));
         let folder = Arc::new(tempfile::Builder::new().prefix("angaros-test-").tempdir().unwrap());
-        Launch { binary, folder, settings: Vec::new(), listen: "127.0.0.1:0".into() }
+        let launch = Launch { binary, folder, settings: Vec::new(), listen: "127.0.0.1:0".into() };
+        match std::env::var(STORAGE_VARIABLE).as_deref() {
+            Err(_) | Ok("" | "embedded") => launch,
+            Ok("postgres") => launch.variable("DATABASE_URL", Database::new_blocking().url()),
+            Ok(other) => panic!("{STORAGE_VARIABLE} is `{other}`: neither `embedded` nor `postgres`"),
+        }
     }
 
     /// With a setting, named as in `angaros.toml`: `channels.sms.rate_per_second`. It is passed on by the environment.
@@ -69,6 +82,12 @@ impl Launch {
     pub fn listen(mut self, address: &str) -> Launch {
         self.listen = address.into();
         self
+    }
+
+    /// With a part of the work only: `api`, `worker` or `reconciler`.
+    #[must_use]
+    pub fn role(self, role: &str) -> Launch {
+        self.variable("ANGAROS_ROLE", role)
     }
 
     /// With no limit on how fast any channel sends, nor on how often metrics are asked for.

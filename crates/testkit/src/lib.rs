@@ -9,10 +9,17 @@
 pub mod api;
 pub mod eventually;
 pub mod gateway;
+pub mod held_up;
 pub mod http_sink;
 pub mod launch;
 pub mod lock;
 pub mod mail_server;
+pub mod measured;
+pub mod network;
+pub mod pgbouncer;
+pub mod postgres;
 pub mod process;
 pub mod prometheus;
+pub mod redis;
 pub mod running;
+pub mod scale;

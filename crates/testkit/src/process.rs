@@ -60,6 +60,16 @@ impl Angaros {
         self.child.id().expect("the process runs")
     }
 
+    /// Its resident memory in KiB: `VmRSS` of proc_pid_status(5). Linux only.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
     /// What it printed on standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
@@ -148,12 +158,12 @@ impl Drop for Angaros {
     }
 }
 
-/// The address in what the service prints once it answers.
+/// The address in what the service prints once it answers, whatever its role.
 fn address(stdout: &str) -> Option<String> {
     let whole = stdout.lines().zip(stdout.split_inclusive('\n')).filter(|(_, line)| line.ends_with('\n'));
     whole
-        .filter_map(|(line, _)| line.trim().strip_prefix("API "))
-        .find_map(|url| url.trim().strip_suffix("/api/v1").map(str::to_owned))
+        .filter_map(|(line, _)| line.trim().strip_prefix("Health "))
+        .find_map(|url| url.trim().strip_suffix("/readyz").map(str::to_owned))
 }
 
 /// What a process writes, as far as it has come.

@@ -60,8 +60,17 @@ impl Running {
 
     /// Ctrl-C.
     pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Asks it to stop, as `kill` does.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).expect("it runs");
-        kill_process(pid, Signal::INT).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     /// Kills it without warning: SIGKILL.

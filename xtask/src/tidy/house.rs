@@ -10,6 +10,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 pub(crate) struct House {
     /// Every text file that is in version control or about to be.
     pub(crate) files: Vec<TextFile>,
+    /// The paths of all files, of pictures too, as [`TextFile::path`] writes them.
+    pub(crate) paths: Vec<String>,
     /// The crates of this workspace.
     pub(crate) members: Vec<Member>,
     /// The crates of others that a build for this machine takes in.
@@ -63,7 +65,8 @@ pub(crate) struct Package {
 impl House {
     /// Reads the tree at `root`.
     pub(crate) fn read(root: &Path) -> anyhow::Result<House> {
-        let files = text_files(root)?;
+        let paths = paths(root)?;
+        let files = text_files(root, &paths);
         let text = |path: &str| {
             std::fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {path}"))
         };
@@ -75,23 +78,26 @@ impl House {
             lock: text("Cargo.lock")?,
             deny: text("deny.toml")?,
             files,
+            paths,
         })
     }
 }
 
 /// Tracked files and new ones that are not ignored: a slip should show before it is committed.
-fn text_files(root: &Path) -> anyhow::Result<Vec<TextFile>> {
+fn paths(root: &Path) -> anyhow::Result<Vec<String>> {
     let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let listed = output(Command::new("git").current_dir(root).args(arguments))?;
-    let mut files = Vec::new();
-    for path in listed.split('\0').filter(|path| !path.is_empty()) {
-        // A file that was deleted but not yet committed is still listed; one that is not UTF-8 is not text.
-        if let Ok(text) = std::fs::read_to_string(root.join(path)) {
-            files.push(TextFile { path: path.into(), text });
-        }
-    }
-    ensure!(!files.is_empty(), "git lists no files in {}", root.display());
-    Ok(files)
+    // A file that was deleted but not yet committed is still listed.
+    let there = listed.split('\0').filter(|path| !path.is_empty() && root.join(path).is_file());
+    let paths: Vec<String> = there.map(str::to_owned).collect();
+    ensure!(!paths.is_empty(), "git lists no files in {}", root.display());
+    Ok(paths)
+}
+
+/// Those of the files that are text: UTF-8.
+fn text_files(root: &Path, paths: &[String]) -> Vec<TextFile> {
+    let read = |path: &String| std::fs::read_to_string(root.join(path)).ok();
+    paths.iter().filter_map(|path| Some(TextFile { text: read(path)?, path: path.clone() })).collect()
 }
 
 /// The graph for this machine's platform only: the others' crates may not be there when there is no network, and the

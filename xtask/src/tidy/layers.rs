@@ -11,26 +11,34 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store", &["domain"]),
-    ("coord", &["domain"]),
+    ("coord", &["domain", "clock"]),
     ("store-sqlite", &["domain", "clock", "store"]),
+    ("store-postgres", &["domain", "clock", "store"]),
     ("store-test", &["domain", "clock", "store"]),
     ("service", &["domain", "clock", "store", "coord"]),
     ("providers", &["domain", "clock"]),
     ("engine", &["domain", "clock", "coord", "service", "providers"]),
     ("http", &["domain", "clock", "service"]),
+    ("client", &["domain", "clock"]),
     ("bench", &["domain", "clock"]),
+    ("testserver", &[]),
 ];
 
 /// What tests may use on top: the parts of which a real thing is put together.
 const IN_TESTS: &[(&str, &[&str])] = &[
     ("store-sqlite", &["store-test"]),
+    ("store-postgres", &["store-test"]),
     ("service", &["store-sqlite", "store-test"]),
     ("engine", &["store", "store-sqlite", "store-test"]),
     ("http", &["store", "store-sqlite", "store-test", "coord"]),
 ];
 
-/// What every room's tests may use and nothing else may. It knows the product only from outside, so it uses no room.
+/// What every room's tests may use and nothing else may. It knows the product only from outside, so it uses no room but
+/// [`TESTSERVER`].
 const TESTKIT: &str = "testkit";
+
+/// What starts servers for tests: for the testkit, and for the gate.
+const TESTSERVER: &str = "testserver";
 
 const PREFIX: &str = "angaros-";
 
@@ -51,7 +59,10 @@ pub(crate) fn check(members: &[Member]) -> Vec<Finding> {
             let allowed = if target == TESTKIT {
                 is_test
             } else {
-                room == "cli" || allows(ROOMS, room, target) || is_test && allows(IN_TESTS, room, target)
+                room == "cli" && target != TESTSERVER
+                    || room == TESTKIT && target == TESTSERVER
+                    || allows(ROOMS, room, target)
+                    || is_test && allows(IN_TESTS, room, target)
             };
             if !allowed {
                 let line = line_where(&member.text, |line| line.starts_with(&dependency.name));
@@ -113,6 +124,13 @@ mod tests {
         assert_eq!(lines(&[member("angaros-providers", &["angaros-testkit"], &[])]).len(), 1);
         assert_eq!(lines(&[member("angaros-cli", &["angaros-testkit"], &[])]).len(), 1);
         assert_eq!(lines(&[member("angaros-testkit", &["angaros-domain"], &[])]).len(), 1);
+    }
+
+    #[test]
+    fn test_servers_are_for_the_testkit() {
+        assert_eq!(lines(&[member("angaros-testkit", &["angaros-testserver"], &[])]).len(), 0);
+        assert_eq!(lines(&[member("angaros-cli", &["angaros-testserver"], &[])]).len(), 1);
+        assert_eq!(lines(&[member("xtask", &["angaros-testserver"], &[])]).len(), 0);
     }
 
     #[test]

@@ -11,17 +11,23 @@ use super::house::Member;
 /// A library and the only crates that may use it.
 const ONLY: &[(&str, &[&str])] = &[
     ("rusqlite", &["angaros-store-sqlite"]),
-    ("refinery", &["angaros-store-sqlite"]),
+    ("tokio-postgres", &["angaros-store-postgres"]),
+    ("deadpool-postgres", &["angaros-store-postgres"]),
+    ("refinery", &["angaros-store-sqlite", "angaros-store-postgres"]),
     ("axum", &["angaros-http"]),
+    ("askama", &["angaros-http"]),
     ("tower-http", &["angaros-http"]),
     ("utoipa", &["angaros-http"]),
     ("utoipa-axum", &["angaros-http"]),
     ("utoipa-swagger-ui", &["angaros-http"]),
     ("clap", &["angaros-cli", "xtask"]),
+    ("clap_complete", &["angaros-cli"]),
+    ("clap_mangen", &["angaros-cli"]),
     ("config", &["angaros-cli"]),
     ("indicatif", &["angaros-cli"]),
-    ("reqwest", &["angaros-providers", "angaros-cli"]),
+    ("reqwest", &["angaros-providers", "angaros-client"]),
     ("lettre", &["angaros-providers"]),
+    ("redis", &["angaros-coord"]),
 ];
 
 /// The crate that is all tests, and as free as they are.

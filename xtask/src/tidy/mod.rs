@@ -4,14 +4,17 @@
 
 use std::path::Path;
 
+mod alerts;
 mod bans;
 mod finding;
 mod house;
 mod layers;
 mod libraries;
 mod licences;
+mod links;
 mod lock;
 mod manifests;
+mod parity;
 mod spdx;
 mod text;
 
@@ -26,6 +29,10 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<Vec<Finding>> {
     found.extend(libraries::check(&house.members));
     found.extend(manifests::check(&house.members, &house.workspace_manifest));
     found.extend(house.files.iter().flat_map(text::check));
+    found.extend(parity::check(&house.files));
+    let places = links::Places::new(&house.paths, &house.files);
+    found.extend(links::check(&house.files, &places));
+    found.extend(alerts::check(&house.files, &places));
     found.extend(lock::check(&house.lock));
     found.extend(licences::check(&house.packages, &house.deny));
     found.extend(bans::check(&house.packages, &house.deny));

@@ -1,14 +1,14 @@
 //! `angaros bench-probe`: the part of recording that is not storing, for `angaros bench` to measure.
 
-use std::process::ExitCode;
-
 use angaros_clock::Clock;
 use angaros_http::Server;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Sources, serve};
+use super::{Globals, serve};
+use crate::exit::Exit;
+use crate::storage::{self, Role};
 use crate::telemetry::{self, LogFormat};
 use crate::wiring;
 
@@ -21,13 +21,13 @@ pub(crate) struct BenchProbe {
 }
 
 impl BenchProbe {
-    pub(crate) async fn run(self, sources: &Sources) -> Result<ExitCode> {
-        telemetry::logs(LogFormat::Auto)?;
-        let loaded = sources.load(self.listen)?;
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
+        telemetry::logs(LogFormat::Auto, telemetry::USUAL)?;
+        let loaded = globals.load(self.listen)?;
         let metrics = telemetry::metrics()?;
         let clock = Clock::system();
-        let store = wiring::store(&loaded.config, &clock, true)?;
-        let service = wiring::service(&loaded.config, store, clock);
+        let store = storage::open(&loaded.config.storage, &clock, Role::Service).await?;
+        let service = wiring::service(&loaded.config, store, wiring::alone(), clock);
         let listener = serve::listen(&loaded, &service).await?;
         println!("API http://{}/api/v1", listener.local_addr()?);
 
@@ -37,6 +37,6 @@ impl BenchProbe {
             tokio::spawn(angaros_http::serve(listener, router, Server::default(), stopping.clone()));
         serve::stop_signal(&stopping).await?;
         serving.await.context("the server failed")?;
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::ExitCode;
 
 use angaros_clock::Clock;
 use angaros_service::Access;
@@ -10,21 +9,28 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use super::Sources;
+use super::Globals;
+use crate::color::{self, Tone};
 use crate::config::{Effective, Loaded};
+use crate::exit::Exit;
+use crate::storage::{self, Found, Role};
 use crate::wiring;
+
+const EXAMPLES: &str = "\
+Examples:
+  angaros doctor
+  angaros doctor --settings
+  angaros doctor --config /etc/angaros/angaros.toml --json";
 
 /// Check configuration and dependencies, and say what to do.
 ///
-/// Exit code 1 if something would keep the service from starting.
+/// Exit code 3 if something would keep the service from starting.
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Doctor {
     /// Also show every setting and where it comes from
     #[arg(long)]
     settings: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,14 +56,14 @@ impl Finding {
 }
 
 impl Doctor {
-    pub(crate) async fn run(self, sources: &Sources) -> Result<ExitCode> {
-        let (findings, settings) = match sources.load(None) {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
+        let (findings, settings) = match globals.load(None) {
             Ok(loaded) => (examine(&loaded).await, loaded.effective()),
             Err(problems) => {
                 (vec![Finding::of("configuration", Verdict::Failed, format!("{problems:#}"))], Vec::new())
             }
         };
-        if self.json {
+        if globals.json {
             let settings: Vec<_> = settings
                 .iter()
                 .map(|s| serde_json::json!({ "key": s.key, "value": s.value, "source": s.source }))
@@ -68,7 +74,7 @@ impl Doctor {
             print(&findings, if self.settings { &settings } else { &[] });
         }
         let failed = findings.iter().any(|finding| finding.verdict == Verdict::Failed);
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if failed { Exit::Found } else { Exit::Done })
     }
 }
 
@@ -83,6 +89,7 @@ async fn examine(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(pretending(loaded));
     let (store, are_keys) = store(loaded).await;
     findings.push(store);
+    findings.extend(redis(loaded).await);
     findings.push(access(loaded, are_keys));
     findings.push(port(loaded));
     findings
@@ -109,21 +116,43 @@ fn pretending(loaded: &Loaded) -> Option<Finding> {
 /// Opens the store beside a service that may be running, and finds out whether there is any key.
 async fn store(loaded: &Loaded) -> (Finding, bool) {
     let clock = Clock::system();
-    let file = loaded.config.storage.url.path();
-    let path = file.display().to_string();
+    let storage = &loaded.config.storage;
+    let place = storage.url.place();
     // To look is no reason to make it.
-    if !file.exists() {
-        return (not_yet(file), false);
+    match storage::look(storage).await {
+        Ok(Found::Something) => {}
+        Ok(Found::NoFile(file)) => return (not_yet(&file), false),
+        Ok(Found::Empty) => {
+            let detail = format!("{place} is empty: its schema comes with the first start");
+            return (Finding::of("store", Verdict::Ok, detail), false);
+        }
+        Err(error) => return (Finding::of("store", Verdict::Failed, format!("{place}: {error:#}")), false),
     }
     let looked = async {
-        let service = wiring::service(&loaded.config, wiring::store(&loaded.config, &clock, false)?, clock);
+        let store = storage::open(storage, &clock, Role::Guest).await?;
+        let service = wiring::service(&loaded.config, store, wiring::alone(), clock);
         service.ping().await?;
         anyhow::Ok(service.access(None).await? != Access::Open)
     };
     match looked.await {
-        Ok(are_keys) => (Finding::of("store", Verdict::Ok, format!("{path} can be written")), are_keys),
+        Ok(are_keys) => (Finding::of("store", Verdict::Ok, format!("{place} can be written")), are_keys),
         Err(error) => (Finding::of("store", Verdict::Failed, format!("{error:#}")), false),
     }
+}
+
+/// Whether Redis answers, if there is to be one. Nothing needs it to start.
+async fn redis(loaded: &Loaded) -> Option<Finding> {
+    let settings = loaded.config.redis.settings()?;
+    Some(match settings.ping().await {
+        Ok(()) => Finding::of("redis", Verdict::Ok, "it answers"),
+        Err(kind) => {
+            let detail = format!(
+                "it does not answer ({kind}): until it does, every process keeps limits by its share and tells live \
+                 status of its own changes"
+            );
+            Finding::of("redis", Verdict::Warning, detail)
+        }
+    })
 }
 
 /// About a store that is not there: only whether it can come.
@@ -171,17 +200,17 @@ fn port(loaded: &Loaded) -> Finding {
 
 fn print(findings: &[Finding], settings: &[Effective]) {
     for Finding { what, verdict, detail } in findings {
-        let mark = match verdict {
-            Verdict::Ok => "ok  ",
-            Verdict::Warning => "warn",
-            Verdict::Failed => "FAIL",
+        let (mark, tone) = match verdict {
+            Verdict::Ok => ("ok", Tone::Good),
+            Verdict::Warning => ("warn", Tone::Warning),
+            Verdict::Failed => ("FAIL", Tone::Bad),
         };
-        println!("{mark}  {what:14} {detail}");
+        println!("{:4}  {what:14} {detail}", color::paint(tone, mark));
     }
     if !settings.is_empty() {
         println!();
     }
     for Effective { key, value, source } in settings {
-        println!("{key} = {value}    ({source})");
+        println!("{key} = {value}    {}", color::paint(Tone::Aside, format!("({source})")));
     }
 }

@@ -52,6 +52,7 @@ struct Page {
 
 /// What of the log is shown. Each may be given more than once: one of them must fit.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters")]
 pub(super) struct Filter {
     /// Only events of this name
     #[arg(long, value_name = "NAME")]

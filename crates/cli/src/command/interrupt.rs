@@ -1,18 +1,10 @@
 //! Ctrl-C and SIGTERM, for commands that run until they are told to stop.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What a command that was interrupted ends with, as a shell reports it for Ctrl-C.
-const INTERRUPTED: u8 = 130;
-
-/// The code of a command that was interrupted before it was done.
-pub(super) fn exit_code() -> ExitCode {
-    ExitCode::from(INTERRUPTED)
-}
+use crate::exit::Exit;
 
 /// Is cancelled by the first signal, after `told` was called. A second signal ends the process at once.
 pub(super) fn token(told: impl FnOnce() + Send + 'static) -> Result<CancellationToken> {
@@ -31,7 +23,7 @@ pub(super) fn token(told: impl FnOnce() + Send + 'static) -> Result<Cancellation
         cancelled.cancel();
         told();
         next().await;
-        std::process::exit(INTERRUPTED.into());
+        std::process::exit(Exit::Interrupted.code().into());
     });
     Ok(stop)
 }

@@ -1,7 +1,5 @@
 //! `angaros keys`: who may call. Works on the store itself, whether the service runs or not.
 
-use std::process::ExitCode;
-
 use angaros_clock::Clock;
 use angaros_domain::TenantId;
 use angaros_domain::api_key::{ApiKey, Scope};
@@ -10,44 +8,66 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::Sources;
+use super::Globals;
 use super::choice::{key_name, one_of, tenant_name};
+use crate::exit::Exit;
+use crate::storage::{self, Found, Role};
 use crate::wiring;
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  angaros keys create --name backend
+  angaros keys create --name ops --scopes admin
+  angaros keys create --name shop --scopes send,read --tenant shop --json";
+const LIST_EXAMPLES: &str = "\
+Examples:
+  angaros keys list
+  angaros keys list --json | jq -r '.[].prefix'";
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  angaros keys revoke 3fK9cQ2b";
+const EXAMPLES: &str = "\
+Examples:
+  angaros keys create --name ops --scopes admin
+  angaros keys list
+  angaros keys revoke 3fK9cQ2b";
 
 /// Make, list and revoke API keys.
 ///
 /// The first key closes the service: from then on every call needs one. A running service notices within two seconds.
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Keys {
     #[command(subcommand)]
     action: Action,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Subcommand)]
 enum Action {
     /// Make a key and show it, this once
+    #[command(after_long_help = CREATE_EXAMPLES)]
     Create {
         /// What people call it
-        #[arg(long, value_parser = key_name)]
+        #[arg(long, value_name = "NAME", value_parser = key_name)]
         name: String,
         /// What it may do
         #[arg(
             long,
+            value_name = "SCOPE",
             value_delimiter = ',',
             default_value = "send,ingest,read",
             value_parser = one_of::<Scope>(Scope::ALL.map(Scope::as_str))
         )]
         scopes: Vec<Scope>,
         /// Whose it is; a new name makes a new tenant
-        #[arg(long, default_value = TenantId::DEFAULT_NAME, value_parser = tenant_name)]
+        #[arg(long, value_name = "NAME", default_value = TenantId::DEFAULT_NAME, value_parser = tenant_name)]
         tenant: String,
     },
     /// Show every key, without its secret
+    #[command(after_long_help = LIST_EXAMPLES)]
     List,
     /// Close a key for ever
+    #[command(after_long_help = REVOKE_EXAMPLES)]
     Revoke {
         /// The public part of the key, as `list` shows it
         prefix: String,
@@ -55,40 +75,44 @@ enum Action {
 }
 
 impl Keys {
-    pub(crate) async fn run(self, sources: &Sources) -> Result<ExitCode> {
-        let loaded = sources.load(None)?;
-        let path = loaded.config.storage.url.path();
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
+        let loaded = globals.load(None)?;
+        let config = &loaded.config;
         // To look for keys is no reason to make a database.
-        if !path.exists() && !matches!(self.action, Action::Create { .. }) {
-            let none =
-                format!("there is no database yet: {} comes with the first key or start", path.display());
+        let is_there = matches!(storage::look(&config.storage).await?, Found::Something);
+        if !is_there && !matches!(self.action, Action::Create { .. }) {
+            let place = config.storage.url.place();
+            let none = format!("there is no database yet: {place} comes with the first key or start");
             if matches!(self.action, Action::Revoke { .. }) {
                 bail!(none);
             }
             eprintln!("{none}");
-            if self.json {
+            if globals.json {
                 println!("[]");
             }
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Exit::Done);
         }
         let clock = Clock::system();
-        let store = wiring::store(&loaded.config, &clock, false)?;
-        let service = wiring::service(&loaded.config, store, clock);
+        let store = storage::open(&config.storage, &clock, Role::Guest).await?;
+        let service = wiring::service(config, store, wiring::alone(), clock);
         match self.action {
             Action::Create { name, scopes, tenant } => {
-                create(&service, NewKey { name, tenant_name: tenant, scopes }, self.json).await?;
+                create(&service, NewKey { name, tenant_name: tenant, scopes }, globals.json).await?;
             }
-            Action::List => list(&service.keys().await?, self.json)?,
+            Action::List => list(&service.keys().await?, globals.json)?,
             Action::Revoke { prefix } => {
-                if !service.key_revoke(prefix.trim_start_matches("ak_")).await? {
+                let prefix = prefix.trim_start_matches("ak_").to_owned();
+                if !service.key_revoke(&prefix).await? {
                     bail!("there is no valid key with this prefix; `angaros keys list` shows them");
                 }
-                if !self.json {
+                if globals.json {
+                    println!("{}", json!({ "prefix": prefix, "revoked": true }));
+                } else {
                     println!("revoked");
                 }
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     }
 }
 

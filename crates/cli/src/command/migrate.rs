@@ -1,35 +1,55 @@
 //! `angaros migrate`: the schema, up and down.
 
-use std::process::ExitCode;
-
-use angaros_store_sqlite::migrate;
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::Sources;
+use super::Globals;
+use crate::exit::Exit;
+use crate::progress::{Progress, Unit};
+use crate::storage::Schema;
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  angaros migrate up
+  DATABASE_URL=postgres://angaros@db/angaros angaros migrate up";
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  angaros migrate down --yes";
+const TO_EXAMPLES: &str = "\
+Examples:
+  angaros migrate to 1 --yes";
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  angaros migrate status
+  angaros migrate status --json";
+const EXAMPLES: &str = "\
+Examples:
+  angaros migrate status
+  angaros migrate up";
 
 /// Bring the database's schema up or down. `serve` brings it up by itself.
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Migrate {
     #[command(subcommand)]
     action: Action,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Subcommand)]
 enum Action {
     /// Go to the newest version
+    #[command(after_long_help = UP_EXAMPLES)]
     Up,
     /// Go one version back; what that version brought is dropped with its data
+    #[command(after_long_help = DOWN_EXAMPLES)]
     Down {
         /// Yes, drop the data
         #[arg(long)]
         yes: bool,
     },
     /// Go to a version, up or down
+    #[command(after_long_help = TO_EXAMPLES)]
     To {
         /// The version
         version: u32,
@@ -38,56 +58,58 @@ enum Action {
         yes: bool,
     },
     /// Show every version and whether the database has it
+    #[command(after_long_help = STATUS_EXAMPLES)]
     Status,
 }
 
 impl Migrate {
-    pub(crate) fn run(self, sources: &Sources) -> Result<ExitCode> {
-        let loaded = sources.load(None)?;
-        let path = loaded.config.storage.url.path();
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
+        let loaded = globals.load(None)?;
+        let storage = &loaded.config.storage;
+        let mut looked_at = Schema::look(storage).await?;
         if matches!(self.action, Action::Status) {
-            if !path.exists() {
+            if let Some(path) = storage.url.file().filter(|path| !path.exists()) {
                 eprintln!("there is no database yet: {} comes with the first start", path.display());
             }
-            return self.show(&mut migrate::look(path)?);
+            return show(&mut looked_at, globals.json).await;
         }
+        let known = looked_at.known_version();
         if let Action::To { version, .. } = self.action {
-            let known = migrate::known_version();
             ensure!(version <= known, "there is no version {version}; this program knows {known}");
         }
-        let (mut connection, _ownership) = migrate::open(path)?;
-        let found = migrate::version(&mut connection)?;
+        drop(looked_at);
+        let mut schema = Schema::open(storage).await?;
+        let found = schema.version().await?;
         let (target, yes) = match self.action {
-            Action::Up => (migrate::known_version(), true),
+            Action::Up => (known, true),
             Action::Down { yes } => (found.saturating_sub(1), yes),
             Action::To { version, yes } => (version, yes),
-            Action::Status => return self.show(&mut connection),
+            Action::Status => return show(&mut schema, globals.json).await,
         };
         if target < found && !yes {
             bail!("going from version {found} to {target} drops data: say --yes, and have a backup");
         }
-        migrate::to(&mut connection, target)?;
-        self.show(&mut connection)
+        let progress = if globals.json { Progress::hidden() } else { Progress::endless(Unit::Nothing) };
+        progress.say(format!("from version {found} to {target}"));
+        let moved = schema.to(target).await;
+        progress.finish();
+        moved?;
+        show(&mut schema, globals.json).await
     }
+}
 
-    fn show(&self, connection: &mut migrate::Connection) -> Result<ExitCode> {
-        let steps = migrate::steps(connection)?;
-        if self.json {
-            let steps: Vec<_> = steps
-                .iter()
-                .map(|step| json!({ "version": step.version, "name": step.name, "applied": step.applied }))
-                .collect();
-            println!("{}", json!({ "version": migrate::version(connection)?, "steps": steps }));
-        } else {
-            for step in steps {
-                println!(
-                    "{:4} {:24} {}",
-                    step.version,
-                    step.name,
-                    if step.applied { "applied" } else { "-" }
-                );
-            }
+async fn show(schema: &mut Schema, as_json: bool) -> Result<Exit> {
+    let steps = schema.steps().await?;
+    if as_json {
+        let steps: Vec<_> = steps
+            .iter()
+            .map(|step| json!({ "version": step.version, "name": step.name, "applied": step.applied }))
+            .collect();
+        println!("{}", json!({ "version": schema.version().await?, "steps": steps }));
+    } else {
+        for step in steps {
+            println!("{:4} {:24} {}", step.version, step.name, if step.applied { "applied" } else { "-" });
         }
-        Ok(ExitCode::SUCCESS)
     }
+    Ok(Exit::Done)
 }

@@ -1,7 +1,6 @@
 //! `angaros tail`: the log of events as it grows.
 
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use angaros_clock::Clock;
@@ -11,8 +10,10 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Filter, LoggedEvent, is_closed_pipe};
-use super::{follow, interrupt};
+use super::{Globals, follow, interrupt};
 use crate::client::{Client, ClientArgs, Patience};
+use crate::color::{self, Tone};
+use crate::exit::Exit;
 
 /// The pause at the end of the log; each one without news is twice as long as the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -21,17 +22,23 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long to keep asking a service that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Follow the log of events as it grows: what was reported, and what the engine itself did.
+const EXAMPLES: &str = "\
+Examples:
+  angaros tail
+  angaros tail --provider shop --event-name purchase --json
+  angaros tail --from-start --no-follow --limit 10
+  angaros tail --notification 019c1c3a-5407-7abc-8def-0123456789ab";
+
+/// Follow the log of events as it grows, or one notification.
 ///
-/// It begins with what is stored from now on, shows each event in one line (time, provider, name, recipient, message,
+/// The log holds what was reported, and what the engine itself did. It begins with what is stored from now on, shows each event in one line (time, provider, name, recipient, message,
 /// channel), and goes on until Ctrl-C. At its end it says with which cursor to go on. Each filter may be given more than
 /// once: one of its values must fit.
 ///
 /// With --notification it follows one notification instead, shows each status that it enters (time, status, attempt) and
-/// ends once that is final: with 0 if it was delivered, with 1 if it failed or was cancelled.
-///
-/// Example: angaros tail --provider shop --event-name purchase --json
+/// ends once that is final: with 0 if it was delivered, with 3 if it failed or was cancelled.
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Tail {
     /// Follow one notification until it is final
     #[arg(
@@ -54,9 +61,6 @@ pub(crate) struct Tail {
     /// End after this many events
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Print one JSON object a line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
@@ -64,31 +68,31 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
         let client = Client::new(self.client.clone())?;
         let stop = interrupt::token(|| ())?;
         let patience = Patience::new(Clock::system(), PATIENCE, stop.clone(), |text| eprintln!("{text}"));
         if let Some(id) = self.notification {
-            return match follow::until_final(&client, &patience, &stop, id, self.json).await {
-                Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
+            return match follow::until_final(&client, &patience, &stop, id, globals.json).await {
+                Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
                 ended => ended,
             };
         }
         let mut feed = Feed::after(&client, &patience, self.after.clone());
-        match self.follow(&mut feed, &stop).await {
+        match self.follow(&mut feed, &stop, globals.json).await {
             // Whoever reads has seen enough.
-            Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
+            Err(error) if is_closed_pipe(&error) => Ok(Exit::Done),
             Err(error) => Err(error),
             Ok(()) => {
                 if let Some(cursor) = feed.cursor() {
                     eprintln!("go on with --after {cursor}");
                 }
-                Ok(ExitCode::SUCCESS)
+                Ok(Exit::Done)
             }
         }
     }
 
-    async fn follow(&self, feed: &mut Feed<'_>, stop: &CancellationToken) -> Result<()> {
+    async fn follow(&self, feed: &mut Feed<'_>, stop: &CancellationToken, as_json: bool) -> Result<()> {
         let is_from_end = !self.from_start && self.after.is_none();
         if is_from_end && !feed.seek_end().await? {
             return Ok(());
@@ -102,7 +106,7 @@ impl Tail {
             // No more than may be shown, so that the cursor never leads past an event that was not.
             let Some(events) = feed.page(left).await? else { break };
             let shown: Vec<&LoggedEvent> = events.iter().filter(|event| self.filter.shows(event)).collect();
-            self.print(&shown)?;
+            print(&shown, as_json)?;
             left -= shown.len() as u64;
             if !events.is_empty() {
                 pause = PAUSE_MIN;
@@ -119,18 +123,29 @@ impl Tail {
         }
         Ok(())
     }
+}
 
-    fn print(&self, events: &[&LoggedEvent]) -> Result<()> {
-        let mut out = io::stdout().lock();
-        for event in events {
-            if self.json {
-                serde_json::to_writer(&mut out, event)?;
-                out.write_all(b"\n")?;
-            } else {
-                writeln!(out, "{}", line(event))?;
-            }
+fn print(events: &[&LoggedEvent], as_json: bool) -> Result<()> {
+    let mut out = io::stdout().lock();
+    for event in events {
+        if as_json {
+            serde_json::to_writer(&mut out, event)?;
+            out.write_all(b"\n")?;
+        } else {
+            writeln!(out, "{}", color::paint(tone(event), line(event)))?;
         }
-        Ok(out.flush()?)
+    }
+    Ok(out.flush()?)
+}
+
+/// What an event is about, as far as its name says.
+fn tone(event: &LoggedEvent) -> Tone {
+    match event.event_name.as_str() {
+        "failed" | "bounced" | "complained" => Tone::Bad,
+        "retrying" | "suppressed" | "unsubscribed" | "opted_out" | "deferred" => Tone::Warning,
+        "delivered" | "opened" | "clicked" => Tone::Good,
+        "pending" | "queued" | "processing" => Tone::Aside,
+        _ => Tone::Plain,
     }
 }
 

@@ -6,8 +6,8 @@ use super::setting::{Given, Origin, Setting, Settings};
 /// Begins the name of every variable that is a setting.
 const PREFIX: &str = "ANGAROS_";
 
-/// Variables with the prefix that are no settings: the commands that call a running service read them.
-const CLIENT_VARIABLES: [&str; 2] = ["ANGAROS_URL", "ANGAROS_API_KEY"];
+/// Variables with the prefix that are no settings: flags of commands that may be given this way.
+const FLAGS: [&str; 3] = ["ANGAROS_URL", "ANGAROS_API_KEY", "ANGAROS_ROLE"];
 
 /// Names that other programs know as well. `ANGAROS_STORAGE__URL` and `ANGAROS_REDIS__URL` win over them, being meant
 /// for this program alone.
@@ -41,7 +41,7 @@ pub(crate) fn read(variables: &[(String, String)], providers: &[String]) -> Sett
     }
     for (name, value) in variables {
         if let Some(path) = name.strip_prefix(PREFIX)
-            && !CLIENT_VARIABLES.contains(&name.as_str())
+            && !FLAGS.contains(&name.as_str())
         {
             set(key(path, providers), name, value);
         }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_clients_read_is_no_setting() {
-        assert_eq!(keys(&[("ANGAROS_URL", "x"), ("ANGAROS_API_KEY", "x")]), [""; 0]);
+        assert_eq!(keys(&[("ANGAROS_URL", "x"), ("ANGAROS_API_KEY", "x"), ("ANGAROS_ROLE", "x")]), [""; 0]);
         assert_eq!(keys(&[("ANGAROS_LISTEN", "x")]), ["listen ANGAROS_LISTEN"]);
     }
 }

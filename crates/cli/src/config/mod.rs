@@ -29,6 +29,7 @@ mod file;
 mod key;
 mod problem;
 pub(crate) mod providers;
+pub(crate) mod redis;
 mod schema;
 mod secret;
 pub(crate) mod security;
@@ -47,10 +48,11 @@ use delivery::DeliveryConfig;
 use faults::Faults;
 use key::Key;
 use providers::Providers;
+use redis::RedisConfig;
 use security::{LimitsConfig, SecurityConfig};
 use server::ServerConfig;
 use setting::{Given, Origin, Setting, Settings};
-use storage::{RedisConfig, StorageConfig};
+use storage::StorageConfig;
 
 /// The file that is read if it is there.
 pub(crate) const FILE: &str = "angaros.toml";
@@ -132,6 +134,8 @@ impl Config {
     fn check(&self, refused: &[&str]) -> Faults {
         let mut faults = Faults::default();
         self.server.check(&mut faults);
+        self.redis.check(&mut faults);
+        self.storage.check(&mut faults);
         self.limits.check(&mut faults);
         self.delivery.check(&mut faults);
         self.channels.check(&self.delivery.retry, &mut faults);
@@ -263,7 +267,6 @@ fn invalid(settings: &Settings, key: Key, detail: String) -> Problem {
 
 fn warnings(config: &Config, environment: &[(String, String)]) -> Vec<String> {
     let mut warnings = Vec::new();
-    config.redis.warn(&mut warnings);
     providers::warn_routes(&config.channels, &config.providers, &mut warnings);
     let traces = environment::OTLP_ENDPOINT;
     if environment.iter().any(|(name, value)| name == traces && !value.is_empty()) {

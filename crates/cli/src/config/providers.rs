@@ -55,11 +55,22 @@ pub(crate) fn kind(settings: &ProviderSettings) -> &'static str {
 pub(crate) fn shown(settings: &ProviderSettings) -> Vec<(&'static str, Option<String>)> {
     let secret = |secret: &SecretString| (!secret.expose_secret().is_empty()).then(|| HIDDEN.to_owned());
     match settings {
-        ProviderSettings::Sandbox(SandboxSettings { success_rate, failure, latency_ms, rate_per_second }) => {
+        ProviderSettings::Sandbox(SandboxSettings {
+            success_rate,
+            failure,
+            latency_ms,
+            outage_every_seconds,
+            outage_seconds,
+            receipts,
+            rate_per_second,
+        }) => {
             vec![
                 ("success_rate", Some(format!("{success_rate:?}"))),
                 ("failure", Some(format!("{failure:?}").to_lowercase())),
                 ("latency_ms", Some(latency_ms.to_string())),
+                ("outage_every_seconds", Some(outage_every_seconds.to_string())),
+                ("outage_seconds", Some(outage_seconds.to_string())),
+                ("receipts", Some(receipts.to_string())),
                 ("rate_per_second", Some(rate_per_second.to_string())),
             ]
         }
@@ -116,6 +127,12 @@ pub(crate) fn check(providers: &Providers, lease_seconds: u64, faults: &mut Faul
             ProviderSettings::Sandbox(sandbox) => {
                 faults.within(&key("success_rate"), sandbox.success_rate, 0.0..=1.0);
                 faults.within(&key("latency_ms"), sandbox.latency_ms, 0..=600_000);
+                faults.within(&key("outage_every_seconds"), sandbox.outage_every_seconds, 0..=86_400);
+                faults.within(
+                    &key("outage_seconds"),
+                    sandbox.outage_seconds,
+                    0..=sandbox.outage_every_seconds,
+                );
             }
             ProviderSettings::Webhook(webhook) => timeout(webhook.timeout_seconds),
             ProviderSettings::Smtp(smtp) => {

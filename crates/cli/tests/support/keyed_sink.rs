@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use angaros_testkit::http_sink::{Answer, HttpSink, Recorded};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tokio::time::Instant;
 
 /// How long it takes to answer, at most, in milliseconds.
 const LATENCY_MILLIS_MAX: u64 = 15;
@@ -14,12 +15,20 @@ const BUSY: f64 = 0.02;
 /// How long the next request may take to come.
 const NEXT_MAX: Duration = Duration::from_secs(30);
 
+/// That a content took effect.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effect {
+    /// How often.
+    pub(crate) count: usize,
+    /// When it first did.
+    pub(crate) at: Instant,
+}
+
 #[derive(Default)]
 struct Book {
     /// The key of every request that took effect.
     keys: HashSet<String>,
-    /// How often each content took effect.
-    effects: HashMap<String, usize>,
+    effects: HashMap<String, Effect>,
     duplicates: usize,
 }
 
@@ -55,8 +64,8 @@ impl KeyedSink {
         self.sink.wait_for(self.sink.count() + 1, NEXT_MAX).await;
     }
 
-    /// How often each content took effect.
-    pub(crate) fn effects(&self) -> HashMap<String, usize> {
+    /// Every content that took effect.
+    pub(crate) fn effects(&self) -> HashMap<String, Effect> {
         self.book.lock().unwrap().effects.clone()
     }
 
@@ -71,7 +80,7 @@ impl Book {
         let key = request.header("idempotency-key");
         if self.keys.insert(key.to_owned()) {
             let content = request.json()["content"].as_str().unwrap().to_owned();
-            *self.effects.entry(content).or_default() += 1;
+            self.effects.entry(content).or_insert(Effect { count: 0, at: request.at }).count += 1;
         } else {
             self.duplicates += 1;
         }

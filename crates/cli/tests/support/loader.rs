@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Tasks that post single notifications.
 const SINGLES: usize = 4;
@@ -22,8 +22,17 @@ const SCHEDULED: usize = 7;
 /// How long a task waits for a service that moved before it asks the old address again.
 const MOVE_MAX: Duration = Duration::from_secs(5);
 
-/// What was acknowledged: each notification's content, which is unique, and its id if the answer had it.
-pub(crate) type Accepted = HashMap<String, Option<String>>;
+/// What was acknowledged, by each notification's content, which is unique.
+pub(crate) type Accepted = HashMap<String, Acknowledged>;
+
+/// An acknowledgement.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledged {
+    /// The notification's id, if the answer had it.
+    pub(crate) id: Option<String>,
+    /// When it came.
+    pub(crate) at: Instant,
+}
 
 /// The client.
 pub(crate) struct Loader {
@@ -86,7 +95,7 @@ impl Task {
                 body["scheduled_at"] = json!(Clock::system().now().plus_millis(400).to_string());
             }
             let answer = self.post("/api/v1/notifications", &marker, &body).await;
-            accepted.insert(marker, Some(id(&answer)));
+            accepted.insert(marker, Acknowledged { id: Some(id(&answer)), at: Instant::now() });
         }
         accepted
     }
@@ -103,7 +112,8 @@ impl Task {
             let body = json!({ "notifications": members });
             let answer = self.post("/api/v1/notifications/batch", &key, &body).await;
             assert_eq!(answer["size"], BATCH);
-            accepted.extend(markers.into_iter().map(|marker| (marker, None)));
+            let acknowledged = Acknowledged { id: None, at: Instant::now() };
+            accepted.extend(markers.into_iter().map(|marker| (marker, acknowledged.clone())));
         }
         accepted
     }

@@ -26,7 +26,7 @@ const VALUES_MAX: usize = 2_000;
 const VARIABLES: &str = "#/template_variables";
 
 /// A stored template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Template {
     /// Its id.
     pub id: TemplateId,
@@ -43,7 +43,7 @@ pub struct Template {
 }
 
 /// The parts of a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     /// E-mail or push title.
     pub subject: Option<String>,

@@ -28,7 +28,7 @@ pub fn type_of(event: &Event) -> Cow<'_, str> {
 }
 
 /// Which event types an endpoint wants: one, those under a prefix (`notification.*`), or all (`*`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventFilter(String);
 
 impl EventFilter {

@@ -44,7 +44,7 @@ pub const FORMER_SECRET_SECONDS: i64 = 24 * 60 * 60;
 pub const FAILING_SECONDS_MAX: i64 = 5 * 24 * 60 * 60;
 
 /// Why an endpoint is disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DisabledReason {
     /// It answered 410: it wants nothing more.
@@ -83,7 +83,7 @@ impl FromStr for DisabledReason {
 }
 
 /// Since when an endpoint gets nothing, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Disabled {
     /// Why.
     pub reason: DisabledReason,
@@ -92,7 +92,7 @@ pub struct Disabled {
 }
 
 /// An endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebhookEndpoint {
     /// Its id; the time in it is `created_at`.
     pub id: WebhookEndpointId,
@@ -192,7 +192,11 @@ impl WebhookEndpoint {
                 None
             }
             Edit::Change { url, event_types, description, enabled } => {
-                self.url = url.unwrap_or_else(|| std::mem::take(&mut self.url));
+                if let Some(url) = url.filter(|url| *url != self.url) {
+                    self.url = url;
+                    // What failed was the former one.
+                    self.failing_since = None;
+                }
                 self.event_types = event_types.unwrap_or_else(|| std::mem::take(&mut self.event_types));
                 self.description = description.unwrap_or_else(|| self.description.take());
                 match enabled {
@@ -209,8 +213,13 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Takes note of an attempt. Answers the event that tells of it if the endpoint is disabled by that.
-    pub fn hear(&mut self, heard: Heard, now: Timestamp) -> Option<Event> {
+    /// Takes note of a delivery's last attempt. Answers the event that tells of it if the endpoint is disabled by that.
+    /// An attempt that began before the endpoint was last changed tells nothing about what it is now.
+    pub fn hear(&mut self, heard: Heard, delivery: &Notification) -> Option<Event> {
+        if delivery.last_attempted_at.is_some_and(|began| began < self.updated_at) {
+            return None;
+        }
+        let now = delivery.updated_at;
         match heard {
             Heard::Accepted => {
                 self.failing_since = None;

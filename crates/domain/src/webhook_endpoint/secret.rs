@@ -13,7 +13,7 @@ pub const KEY_BYTES: RangeInclusive<usize> = 24..=64;
 
 /// A secret in the form in which people exchange it: `whsec_` and the key in base64. It has to be readable, because it
 /// signs; so it is kept out of every log instead: its `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SigningSecret(String);
 
 impl SigningSecret {

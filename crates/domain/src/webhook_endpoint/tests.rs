@@ -26,6 +26,11 @@ fn enable(enabled: bool) -> Edit {
     Edit::Change { url: None, event_types: None, description: None, enabled: Some(enabled) }
 }
 
+/// A delivery whose last attempt was made in no time.
+fn tried(at: Timestamp) -> Notification {
+    Notification { last_attempted_at: Some(at), updated_at: at, ..crate::notification::fixture() }
+}
+
 #[test]
 fn it_wants_what_it_asked_for_from_its_place_on() {
     let mut endpoint = endpoint();
@@ -40,30 +45,53 @@ fn it_wants_what_it_asked_for_from_its_place_on() {
 fn it_is_disabled_after_five_days_without_a_success() {
     let mut endpoint = endpoint();
     let late = NOW.plus_seconds(FAILING_SECONDS_MAX);
-    assert_eq!(endpoint.hear(Heard::Failed, NOW), None);
-    assert_eq!(endpoint.hear(Heard::Failed, late.plus_millis(-1)), None);
+    assert_eq!(endpoint.hear(Heard::Failed, &tried(NOW)), None);
+    assert_eq!(endpoint.hear(Heard::Failed, &tried(late.plus_millis(-1))), None);
     assert_eq!(endpoint.failing_since, Some(NOW));
-    endpoint.hear(Heard::Accepted, late);
-    assert_eq!(endpoint.hear(Heard::Failed, late), None, "a success begins the count again");
+    endpoint.hear(Heard::Accepted, &tried(late));
+    assert_eq!(endpoint.hear(Heard::Failed, &tried(late)), None, "a success begins the count again");
 
     let end = late.plus_seconds(FAILING_SECONDS_MAX);
-    let event = endpoint.hear(Heard::Failed, end).unwrap();
+    let event = endpoint.hear(Heard::Failed, &tried(end)).unwrap();
     assert_eq!(endpoint.disabled, Some(Disabled { reason: DisabledReason::Failing, at: end }));
     assert_eq!((event.name.as_str(), event.tenant), (event_type::DISABLED, TenantId(7)));
     assert_eq!(
         (&event.metadata["reason"], &event.metadata["failing_since"]),
         (&json!("failing"), &json!(late))
     );
-    assert_eq!(endpoint.hear(Heard::Gone, end), None, "it is told once");
+    assert_eq!(endpoint.hear(Heard::Gone, &tried(end)), None, "it is told once");
 
     endpoint.edit(enable(true), end);
     assert_eq!((endpoint.disabled, endpoint.failing_since), (None, None));
 }
 
 #[test]
+fn a_new_url_begins_afresh() {
+    let to = |url: &str| Edit::Change {
+        url: Some(url.to_owned()),
+        event_types: None,
+        description: None,
+        enabled: None,
+    };
+    let mut endpoint = endpoint();
+    endpoint.hear(Heard::Failed, &tried(NOW));
+    let (same, later) = (endpoint.url.clone(), NOW.plus_seconds(9));
+    endpoint.edit(to(&same), later);
+    assert_eq!(endpoint.failing_since, Some(NOW), "it is the same that fails");
+    endpoint.edit(to("https://example.org/moved"), later);
+    assert_eq!(endpoint.failing_since, None);
+    let begun_before = Notification { updated_at: later.plus_seconds(1), ..tried(later.plus_millis(-1)) };
+    for heard in [Heard::Gone, Heard::Failed] {
+        assert_eq!(endpoint.hear(heard, &begun_before), None, "the former one said that");
+        assert_eq!((endpoint.disabled, endpoint.failing_since), (None, None));
+    }
+    assert!(endpoint.hear(Heard::Gone, &tried(later)).is_some());
+}
+
+#[test]
 fn it_is_disabled_at_once_when_it_is_gone() {
     let mut endpoint = endpoint();
-    assert_eq!(endpoint.hear(Heard::Gone, NOW).unwrap().metadata["reason"], "gone");
+    assert_eq!(endpoint.hear(Heard::Gone, &tried(NOW)).unwrap().metadata["reason"], "gone");
     assert!(!endpoint.is_enabled());
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use angaros_clock::Clock;
-use angaros_coord::LocalCoord;
+use angaros_coord::{Breaker, LocalCoord};
 use angaros_domain::attempt::{Class, Outcome};
-use angaros_domain::breaker::BreakerPolicy;
+use angaros_domain::breaker::{BreakerPolicy, Cause};
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_domain::request::Rules;
 use angaros_domain::retry::RetryPolicy;
@@ -64,7 +64,7 @@ impl Fixture {
     }
 
     fn quotas(&mut self, open: &[Channel], held: usize) -> Option<Quotas> {
-        self.gate.quotas(open, &self.places, held, NOW)
+        self.gate.quotas(&outlets(open), &self.places, held, NOW)
     }
 
     /// Makes the account of a channel fail until its breaker opens.
@@ -76,6 +76,10 @@ impl Fixture {
     }
 }
 
+fn outlets(channels: &[Channel]) -> Vec<Outlet> {
+    channels.iter().copied().map(Outlet::from).collect()
+}
+
 /// The shares, without what is offered again.
 fn shares(quotas: &Quotas) -> Vec<(Lane, usize)> {
     let mut seen = HashSet::new();
@@ -83,20 +87,21 @@ fn shares(quotas: &Quotas) -> Vec<(Lane, usize)> {
 }
 
 fn may(quotas: &Quotas, channel: Channel) -> usize {
-    quotas.allowance.of(Lane { channel, priority: Priority::Normal }, usize::MAX)
+    quotas.allowance.of(Lane { outlet: channel.into(), priority: Priority::Normal }, usize::MAX)
 }
 
 #[tokio::test(start_paused = true)]
 async fn shares_add_up_to_the_capacity_and_never_exceed_tokens() {
     let mut fixture = Fixture::new([100, 0, 0, 0]);
     let quotas = fixture.quotas(&Channel::ALL, 200).unwrap();
-    let sms: usize = shares(&quotas).iter().filter(|(l, _)| l.channel == Channel::Sms).map(|(_, n)| n).sum();
+    let sms: usize =
+        shares(&quotas).iter().filter(|(l, _)| l.outlet == Channel::Sms.into()).map(|(_, n)| n).sum();
     assert_eq!((sms, may(&quotas, Channel::Sms)), (10, 10), "a tenth of a second's tokens");
     fixture.gate.limits[0].as_mut().unwrap().take(10, NOW);
     let quotas = fixture.quotas(&Channel::ALL, 200).unwrap();
-    assert!(quotas.lanes.iter().all(|(lane, _)| lane.channel != Channel::Sms));
-    assert_eq!(fixture.gate.next_at(&[Channel::Sms], NOW), Some(NOW.plus_millis(50)));
-    assert_eq!(fixture.gate.next_at(&[Channel::Push], NOW), None);
+    assert!(quotas.lanes.iter().all(|(lane, _)| lane.outlet != Channel::Sms.into()));
+    assert_eq!(fixture.gate.next_at(&outlets(&[Channel::Sms]), NOW), Some(NOW.plus_millis(50)));
+    assert_eq!(fixture.gate.next_at(&outlets(&[Channel::Push]), NOW), None);
     assert_eq!(fixture.quotas(&[Channel::Sms], 200), None);
 }
 
@@ -109,13 +114,13 @@ async fn closed_channels_get_nothing() {
     assert_eq!(Channel::ALL.map(|channel| may(&quotas, channel)), [0, 0, 10, 0]);
 }
 
-/// One place at a time: each channel and each lane gets its turn, and whatever waits is offered the place.
+/// One place at a time: each outlet and each lane gets its turn, and whatever waits is offered the place.
 #[tokio::test(start_paused = true)]
 async fn one_place_at_a_time_starves_nobody() {
     let mut fixture = Fixture::new([0; 4]);
     let mut first: HashMap<Lane, usize> = HashMap::new();
-    for _ in 0..400 {
-        let quotas = fixture.quotas(&Channel::ALL, 1).unwrap();
+    for _ in 0..500 {
+        let quotas = fixture.gate.quotas(&Outlet::ALL, &fixture.places, 1, NOW).unwrap();
         *first.entry(quotas.lanes[0].0).or_default() += 1;
         let offered: HashSet<Lane> = quotas.lanes.iter().map(|(lane, _)| *lane).collect();
         assert_eq!(offered.len(), Lane::COUNT);
@@ -131,13 +136,13 @@ async fn an_account_with_little_room_is_promised_once() {
     let mut fixture = Fixture::through([0; 4], &[("small", 30), ("large", 0)], routes);
     let mut quotas = fixture.quotas(&Channel::ALL, 100).unwrap();
     assert_eq!((may(&quotas, Channel::Sms), may(&quotas, Channel::Email)), (3, 3), "three tokens");
-    quotas.allowance.take(Lane { channel: Channel::Sms, priority: Priority::Low }, 2);
+    quotas.allowance.take(Lane { outlet: Channel::Sms.into(), priority: Priority::Low }, 2);
     assert_eq!((may(&quotas, Channel::Email), may(&quotas, Channel::Push)), (1, 98));
     for _ in 0..3 {
         drop(fixture.accounts.admit(Channel::Email, None, NOW).unwrap());
     }
     assert!(fixture.accounts.admit(Channel::Sms, None, NOW).is_none());
-    assert_eq!(fixture.gate.next_at(&[Channel::Sms], NOW).unwrap().millis_since(NOW), 67);
+    assert_eq!(fixture.gate.next_at(&outlets(&[Channel::Sms]), NOW).unwrap().millis_since(NOW), 67);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,13 +151,24 @@ async fn an_open_breaker_closes_its_channel_until_a_probe_may_pass() {
     fixture.fail(Channel::Sms, Class::Transient);
     assert_eq!(fixture.quotas(&Channel::ALL, 100), None);
     let again = NOW.plus_millis(30_000);
-    assert_eq!(fixture.gate.next_at(&Channel::ALL, NOW), Some(again));
-    let quotas = fixture.gate.quotas(&Channel::ALL, &fixture.places, 100, again).unwrap();
+    assert_eq!(fixture.gate.next_at(&outlets(&Channel::ALL), NOW), Some(again));
+    let quotas = fixture.gate.quotas(&outlets(&Channel::ALL), &fixture.places, 100, again).unwrap();
     assert_eq!(may(&quotas, Channel::Push), 1);
     let probe = fixture.accounts.admit(Channel::Push, None, again).unwrap();
-    assert_eq!(fixture.gate.quotas(&Channel::ALL, &fixture.places, 100, again), None);
+    assert_eq!(fixture.gate.quotas(&outlets(&Channel::ALL), &fixture.places, 100, again), None);
     drop(probe);
     assert!(fixture.accounts.admit(Channel::Sms, None, again).is_some(), "nothing was sent: another may try");
+}
+
+/// Whatever holds up the channel `webhook`, the endpoints are not its accounts' business.
+#[tokio::test(start_paused = true)]
+async fn what_holds_up_webhooks_does_not_hold_up_deliveries_to_endpoints() {
+    let mut fixture = Fixture::new([0, 0, 0, 10]);
+    fixture.fail(Channel::Webhook, Class::Transient);
+    let quotas = fixture.gate.quotas(&Outlet::ALL, &fixture.places, 100, NOW).unwrap();
+    assert!(shares(&quotas).iter().all(|(lane, _)| lane.outlet == Outlet::Endpoints));
+    assert_eq!(shares(&quotas).iter().map(|(_, share)| *share).sum::<usize>(), 100, "nor does a rate");
+    assert_eq!(fixture.gate.quotas(&[Outlet::Endpoints], &fixture.places, 0, NOW), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +181,7 @@ async fn the_next_account_takes_over_while_the_first_one_gets_probes() {
     assert_eq!(may(&fixture.quotas(&Channel::ALL, 100).unwrap(), Channel::Sms), 5, "the second's tokens");
     assert_eq!(fixture.accounts.admit(Channel::Sms, None, NOW).unwrap().provider().name(), "second");
     let again = NOW.plus_millis(30_000);
-    let quotas = fixture.gate.quotas(&Channel::ALL, &fixture.places, 100, again).unwrap();
+    let quotas = fixture.gate.quotas(&outlets(&Channel::ALL), &fixture.places, 100, again).unwrap();
     assert_eq!(may(&quotas, Channel::Sms), 6, "a probe and five tokens");
     let names: Vec<String> = std::iter::from_fn(|| fixture.accounts.admit(Channel::Sms, None, again))
         .map(|pass| {
@@ -215,11 +231,28 @@ async fn an_account_that_asks_for_peace_gets_it() {
     let asked = Outcome::new(Class::Throttled, "slow down").with_retry_after(Some(7_000));
     fixture.accounts.admit(Channel::Email, None, NOW).unwrap().done(&asked, true);
     assert_eq!(fixture.quotas(&Channel::ALL, 100), None);
-    assert_eq!(fixture.gate.next_at(&[Channel::Sms], NOW), Some(NOW.plus_millis(7_000)));
-    assert!(fixture.gate.quotas(&Channel::ALL, &fixture.places, 9, NOW.plus_millis(7_000)).is_some());
+    assert_eq!(fixture.gate.next_at(&outlets(&[Channel::Sms]), NOW), Some(NOW.plus_millis(7_000)));
+    assert!(
+        fixture.gate.quotas(&outlets(&Channel::ALL), &fixture.places, 9, NOW.plus_millis(7_000)).is_some()
+    );
     let an_hour_ago = NOW.plus_seconds(-3600);
     assert!(
-        fixture.gate.quotas(&Channel::ALL, &fixture.places, 9, an_hour_ago).is_some(),
+        fixture.gate.quotas(&outlets(&Channel::ALL), &fixture.places, 9, an_hour_ago).is_some(),
         "a clock set back"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_on_its_way_stays_the_only_one_whatever_other_processes_say() {
+    let mut fixture = Fixture::new([0; 4]);
+    fixture.fail(Channel::Sms, Class::Transient);
+    let open = Breaker::Open { since: NOW, cause: Cause::Failures };
+    let later = NOW.plus_millis(BreakerPolicy::default().open_millis);
+    let probe = fixture.accounts.admit(Channel::Sms, None, later);
+    assert!(probe.is_some());
+    fixture.accounts.hear("sandbox", open);
+    let much_later = later.plus_millis(BreakerPolicy::default().open_millis);
+    assert_eq!(fixture.gate.quotas(&outlets(&[Channel::Sms]), &fixture.places, 10, much_later), None);
+    drop(probe);
+    assert!(fixture.gate.quotas(&outlets(&[Channel::Sms]), &fixture.places, 10, much_later).is_some());
 }

@@ -168,6 +168,7 @@ impl World {
                 lease_seconds: 30,
                 shutdown: Duration::from_secs(10),
                 exclusive: true,
+                role: angaros_engine::Role::All,
                 breaker: BreakerPolicy::default(),
                 channels: plan.rates.map(|rate_per_second| ChannelSettings { retry, rate_per_second }),
             };

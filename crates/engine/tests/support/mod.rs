@@ -18,7 +18,7 @@ use angaros_domain::retry::RetryPolicy;
 use angaros_domain::{Channel, Notification, NotificationId, Priority, TenantId, Timestamp, WorkerId};
 use angaros_engine::{ChannelSettings, Engine, Settings};
 use angaros_providers::{Capabilities, Outgoing, Provider, Registry};
-use angaros_service::{Caller, Receipt, Service};
+use angaros_service::{Caller, Receipt, Service, TransitionCoord};
 use angaros_store::Store;
 use angaros_store_test::MemoryStore;
 use async_trait::async_trait;
@@ -133,14 +133,8 @@ impl World {
 impl<S: Store> World<S> {
     /// A world with a store of choice.
     pub(crate) fn over(store: S, clock: Clock, script: Vec<Script>, idempotent: bool) -> World<S> {
-        let settings = angaros_service::Settings {
-            rules: Rules { clock_skew_seconds: 300, outbound: OutboundPolicy::default() },
-            max_attempts: [5; 4],
-            queue_max: 100_000,
-        };
         let store = Arc::new(store);
-        let shared: Arc<dyn Store> = Arc::<S>::clone(&store);
-        let service = Service::start(shared, Arc::new(LocalCoord::new()), clock.clone(), settings);
+        let service = start(&store, Arc::new(LocalCoord::new()), &clock);
         let provider = Arc::new(Scripted {
             clock: clock.clone(),
             capabilities: Capabilities { receipts: false, idempotent, pretends: true, account: true },
@@ -149,6 +143,16 @@ impl<S: Store> World<S> {
             in_flight: Mutex::default(),
         });
         World { clock, store, service, provider }
+    }
+
+    /// Another process on the same store, with the same provider.
+    pub(crate) fn beside(&self, coord: Arc<TransitionCoord>) -> World<S> {
+        World {
+            clock: self.clock.clone(),
+            store: Arc::clone(&self.store),
+            service: start(&self.store, coord, &self.clock),
+            provider: Arc::clone(&self.provider),
+        }
     }
 
     /// Starts an engine that owns the store, with every limit off.
@@ -165,6 +169,7 @@ impl<S: Store> World<S> {
             lease_seconds: 30,
             shutdown: Duration::from_secs(20),
             exclusive: true,
+            role: angaros_engine::Role::All,
             breaker: BreakerPolicy { failures: u32::MAX, ..BreakerPolicy::default() },
             channels: [ChannelSettings { retry: RetryPolicy::default(), rate_per_second: 0 }; 4],
         };
@@ -243,4 +248,15 @@ impl<S: Store> World<S> {
         }
         sends
     }
+}
+
+/// A service of one process.
+fn start<S: Store>(store: &Arc<S>, coord: Arc<TransitionCoord>, clock: &Clock) -> Arc<Service> {
+    let settings = angaros_service::Settings {
+        rules: Rules { clock_skew_seconds: 300, outbound: OutboundPolicy::default() },
+        max_attempts: [5; 4],
+        queue_max: 100_000,
+    };
+    let store: Arc<dyn Store> = Arc::<S>::clone(store);
+    Service::start(store, coord, clock.clone(), settings)
 }

@@ -6,6 +6,8 @@ use angaros_domain::ingest::EventDraft;
 use angaros_domain::{Timestamp, Violation};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, SchemaType, Type};
 
 use super::schema::TimeInput;
 use crate::extract::{StrictMap, Unreadable, place, read};
@@ -16,7 +18,7 @@ use crate::extract::{StrictMap, Unreadable, place, read};
 #[allow(dead_code, reason = "it is only described: its attributes are open")]
 pub(crate) struct CloudEvent {
     /// Always `1.0`.
-    #[schema(example = "1.0")]
+    #[schema(pattern = r"^1\.0$", example = "1.0")]
     specversion: String,
     /// The event's `provider`.
     #[schema(min_length = 1, max_length = 64)]
@@ -31,11 +33,26 @@ pub(crate) struct CloudEvent {
     #[schema(value_type = TimeInput)]
     time: Timestamp,
     /// The event's `recipient_id`, unless `data` names one.
-    #[schema(nullable = false, required = false)]
+    #[schema(min_length = 1, max_length = 255)]
     subject: Option<String>,
     /// What it is about.
-    #[schema(value_type = Option<Object>, nullable = false, required = false)]
+    #[schema(value_type = Option<Object>)]
     data: Option<Value>,
+}
+
+/// Many CloudEvents.
+#[derive(ToSchema)]
+#[schema(min_items = 1, max_items = 1000)]
+#[allow(dead_code, reason = "it is only described")]
+pub(crate) struct CloudEventList(Vec<CloudEvent>);
+
+/// Describes what other attributes a CloudEvent may have: names of lower-case letters and digits, simple values.
+pub(crate) fn describe_extensions(event: &mut Object) {
+    let name = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).pattern(Some("^[a-z0-9]+$"));
+    let simple = [Type::String, Type::Number, Type::Boolean, Type::Null];
+    let value = ObjectBuilder::new().schema_type(SchemaType::from_iter(simple));
+    event.property_names = Some(Box::new(Schema::Object(name.build())));
+    event.additional_properties = Some(Box::new(AdditionalProperties::from(value)));
 }
 
 impl CloudEvent {

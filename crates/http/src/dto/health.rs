@@ -37,6 +37,8 @@ pub(crate) struct Dependency {
 pub(crate) enum DependencyStatus {
     /// It does.
     Up,
+    /// It does not, and what needs it is done in another way meanwhile: the service goes on.
+    Degraded,
     /// It does not.
     Down,
 }

@@ -109,6 +109,16 @@ impl<'a> LiveUpdate<'a> {
     }
 }
 
+/// An event of the stream.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "it is only described: axum writes it")]
+pub(crate) struct LiveEvent {
+    /// The cursor: send it as `Last-Event-ID` to go on behind this.
+    id: String,
+    /// A `LiveUpdate` as JSON.
+    data: String,
+}
+
 /// What is wrong with a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LiveError)]
@@ -118,10 +128,13 @@ pub(crate) struct ErrorFrame<'a> {
     pub(crate) error: ProblemBody<'a>,
 }
 
-/// What was asked for is done. Only for messages with `"ack": true`; it has the keys that apply.
+/// What was asked for is done, or how far it is. Only for messages with `"ack": true`; it has the keys that apply.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = LiveAcknowledgement)]
 pub(crate) struct Acknowledgement<'a> {
+    /// Of its past nothing was to tell up to the cursor, and there is more to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<TopicBody>,
     /// This is followed from here on.
     #[serde(skip_serializing_if = "Option::is_none")]
     subscribed: Option<TopicBody>,
@@ -136,6 +149,10 @@ pub(crate) struct Acknowledgement<'a> {
 impl<'a> Acknowledgement<'a> {
     pub(crate) fn subscribed(topic: &Topic, cursor: &'a str) -> Acknowledgement<'a> {
         Acknowledgement { subscribed: Some(topic.into()), cursor: Some(cursor), ..Acknowledgement::default() }
+    }
+
+    pub(crate) fn reached(topic: &Topic, cursor: &'a str) -> Acknowledgement<'a> {
+        Acknowledgement { reached: Some(topic.into()), cursor: Some(cursor), ..Acknowledgement::default() }
     }
 
     pub(crate) fn unsubscribed(topic: &Topic) -> Acknowledgement<'a> {

@@ -13,41 +13,41 @@ use utoipa::ToSchema;
 #[schema(as = Metrics)]
 pub(crate) struct MetricsBody {
     /// Notifications stored in the last minute.
-    created_per_minute: u64,
+    pub(crate) created_per_minute: u64,
     /// Notifications delivered in the last minute.
-    delivered_per_minute: u64,
+    pub(crate) delivered_per_minute: u64,
     /// Notifications given up in the last minute.
-    failed_per_minute: u64,
+    pub(crate) failed_per_minute: u64,
     /// Notifications that are ready and wait for a worker.
-    queue_depth: QueueDepth,
+    pub(crate) queue_depth: QueueDepth,
     /// Scheduled and retrying notifications, which wait for their time.
-    deferred: u64,
+    pub(crate) deferred: u64,
     /// Notifications that workers hold right now.
-    in_flight: u64,
+    pub(crate) in_flight: u64,
     /// `delivered / (delivered + failed)` over the last hour; null if there were none of either.
     #[schema(minimum = 0.0, maximum = 1.0)]
-    success_rate: Option<f64>,
+    pub(crate) success_rate: Option<f64>,
     /// How long ago the notification that has waited longest was created, in seconds; null if none waits.
-    oldest_queued_seconds: Option<f64>,
+    pub(crate) oldest_queued_seconds: Option<f64>,
     /// The circuit breaker of each provider's account, by name. Providers that post to each recipient's own server have none.
-    breakers: Vec<Breaker>,
+    pub(crate) breakers: Vec<Breaker>,
 }
 
 /// The circuit breaker of a provider's account.
 #[derive(Debug, Serialize, ToSchema)]
-struct Breaker {
+pub(crate) struct Breaker {
     /// The provider's name in the configuration.
-    provider: String,
+    pub(crate) provider: String,
     /// `closed`: sends pass. `open`: nothing passes. `half_open`: one send tries whether the provider works again.
     #[schema(value_type = String, pattern = "^(closed|half_open|open)$")]
-    state: BreakerState,
+    pub(crate) state: BreakerState,
     /// Since when it is not closed.
     #[schema(value_type = Option<String>, format = DateTime)]
-    since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     /// Why it is not closed: `failures` (too many sends failed) or `misconfigured` (the provider refuses the account,
     /// and somebody has to mend it).
     #[schema(value_type = Option<String>)]
-    cause: Option<Cause>,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl From<AccountState> for Breaker {
@@ -59,25 +59,25 @@ impl From<AccountState> for Breaker {
 
 /// How many notifications wait.
 #[derive(Debug, Serialize, ToSchema)]
-struct QueueDepth {
+pub(crate) struct QueueDepth {
     /// All of them.
-    total: u64,
+    pub(crate) total: u64,
     /// Each channel by its name.
     #[schema(value_type = BTreeMap<String, ChannelDepth>)]
-    channels: BTreeMap<Channel, ChannelDepth>,
+    pub(crate) channels: BTreeMap<Channel, ChannelDepth>,
 }
 
 /// How many notifications wait on a channel.
-#[derive(Debug, Default, Serialize, ToSchema)]
-struct ChannelDepth {
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub(crate) struct ChannelDepth {
     /// All of them.
-    total: u64,
+    pub(crate) total: u64,
     /// Of priority `high`.
-    high: u64,
+    pub(crate) high: u64,
     /// Of priority `normal`.
-    normal: u64,
+    pub(crate) normal: u64,
     /// Of priority `low`.
-    low: u64,
+    pub(crate) low: u64,
 }
 
 impl MetricsBody {
@@ -107,7 +107,7 @@ impl QueueDepth {
         let mut channels: BTreeMap<Channel, ChannelDepth> =
             Channel::ALL.into_iter().map(|channel| (channel, ChannelDepth::default())).collect();
         for waiting in &stats.depths {
-            let channel = channels.entry(waiting.lane.channel).or_default();
+            let channel = channels.entry(waiting.lane.outlet.channel()).or_default();
             channel.total += waiting.depth;
             *match waiting.lane.priority {
                 Priority::High => &mut channel.high,

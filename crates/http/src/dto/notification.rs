@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::schema::{ChannelName, FailureReasonName, PriorityName, StatusName, TimeInput};
-use crate::extract::{Name, StrictMap};
+use super::schema::{ChannelName, FailureReasonName, PriorityName, StatusName, TagInput, TimeInput};
+use crate::extract::{Name, StrictMap, Whole};
 
 /// A request to send one notification. Give `content`, or `template_id`, or both: a rendered template replaces
 /// `content`. What is absent and what is null are the same.
@@ -29,7 +29,7 @@ pub(crate) struct NotificationRequest {
     #[schema(min_length = 1, max_length = 255)]
     recipient_id: Option<String>,
     /// The title of an e-mail or push message, at most 998 bytes without control characters.
-    #[schema(max_length = 998)]
+    #[schema(max_length = 998, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     subject: Option<String>,
     /// The text. sms: 1-1600 characters. push: at most 4096 bytes. email and webhook: at most 256 KiB.
     #[schema(min_length = 1, max_length = 262_144)]
@@ -56,13 +56,13 @@ pub(crate) struct NotificationRequest {
     #[schema(value_type = Option<TimeInput>)]
     expires_at: Option<Timestamp>,
     /// How many attempts it gets. Default: what the channel is configured for, 5 unless changed.
-    #[schema(minimum = 1, maximum = 10)]
-    max_attempts: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10)]
+    max_attempts: Option<Whole>,
     /// Your own data, at most 16 KiB of JSON.
     #[schema(value_type = Option<Object>)]
     metadata: Option<StrictMap>,
     /// Your own labels.
-    #[schema(max_items = 50)]
+    #[schema(value_type = Option<Vec<TagInput>>, max_items = 50)]
     tags: Option<Vec<String>>,
 }
 
@@ -81,7 +81,7 @@ impl From<NotificationRequest> for Draft {
             priority: request.priority.map(|Name(priority)| priority).unwrap_or_default(),
             scheduled_at: request.scheduled_at,
             expires_at: request.expires_at,
-            max_attempts: request.max_attempts,
+            max_attempts: request.max_attempts.map(|Whole(attempts)| attempts),
             metadata: request.metadata.unwrap_or_default().0,
             tags: request.tags.unwrap_or_default(),
         }

@@ -69,13 +69,18 @@ pub(crate) struct Fault {
     parameter: Option<String>,
     /// What is expected there.
     #[schema(example = "must be an E.164 number such as +4915112345678")]
-    detail: String,
+    pub(crate) detail: String,
 }
 
 impl Fault {
     /// A fault of the body.
     pub(crate) fn in_body(violation: Violation) -> Fault {
         Fault { pointer: Some(violation.pointer), parameter: None, detail: violation.detail }
+    }
+
+    /// Where it is, for people: the pointer or the parameter.
+    pub(crate) fn place(&self) -> &str {
+        self.pointer.as_deref().or(self.parameter.as_deref()).unwrap_or_default()
     }
 
     /// A fault of the query string.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::problem::{Fault, ProblemBody};
-use super::schema::TimeInput;
+use super::schema::{TagInput, TimeInput};
 use crate::extract::{Members, StrictMap};
 
 /// A report of something that happened. `recipient_id` or `message_id` must be given. What is absent and what is null
@@ -44,7 +44,7 @@ pub(crate) struct EventRequest {
     #[schema(value_type = TimeInput)]
     occurred_at: Timestamp,
     /// Your own labels.
-    #[schema(max_items = 50)]
+    #[schema(value_type = Option<Vec<TagInput>>, max_items = 50)]
     tags: Option<Vec<String>>,
     /// Everything else, at most 16 KiB of JSON.
     #[schema(value_type = Option<Object>)]
@@ -95,8 +95,14 @@ pub(crate) enum EventsInput<'a> {
     /// In an object.
     Object(EventsRequest<'a>),
     /// As an array.
-    Array(Vec<EventRequest>),
+    Array(EventList),
 }
+
+/// Many events.
+#[derive(ToSchema)]
+#[schema(min_items = 1, max_items = 1000)]
+#[allow(dead_code, reason = "it is only described")]
+pub(crate) struct EventList(Vec<EventRequest>);
 
 /// What became of a reported event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

@@ -14,7 +14,7 @@ use crate::extract::StrictMap;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TemplateRequest {
     /// Its name, unique among your templates.
-    #[schema(min_length = 1, max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     name: String,
     /// The title of an e-mail or push message.
     subject: Option<String>,

@@ -60,13 +60,18 @@ pub(crate) struct WebhookDeliveryBody {
     updated_at: Timestamp,
 }
 
+/// The type of the event that a delivery tells of.
+pub(crate) fn event_type(delivery: &Notification) -> &str {
+    delivery.metadata.get("event_type").and_then(Value::as_str).unwrap_or_default()
+}
+
 impl From<Notification> for WebhookDeliveryBody {
     fn from(delivery: Notification) -> WebhookDeliveryBody {
-        let text = |key: &str| delivery.metadata.get(key).and_then(Value::as_str).map(str::to_owned);
+        let event_id = delivery.metadata.get("event_id").and_then(Value::as_str).map(str::to_owned);
         WebhookDeliveryBody {
             id: delivery.id,
-            event_type: text("event_type").unwrap_or_default(),
-            event_id: text("event_id"),
+            event_type: event_type(&delivery).to_owned(),
+            event_id,
             endpoint_id: delivery.recipient_id,
             status: delivery.status,
             attempts: delivery.attempts,

@@ -6,6 +6,8 @@ use angaros_service::{EndpointChange, EndpointDraft};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::schema::{EventFilterInput, SecretInput};
+
 /// A request to store a webhook endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,12 +17,13 @@ pub(crate) struct WebhookEndpointRequest {
     url: String,
     /// Which events it is told of, 1 to 50: a type (`notification.delivered`, `order.placed`), all under a prefix
     /// (`notification.*`), or all (`*`, the default).
-    #[schema(min_items = 1, max_items = 50)]
+    #[schema(value_type = Option<Vec<EventFilterInput>>, min_items = 1, max_items = 50)]
     event_types: Option<Vec<String>>,
     /// What you call it.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     description: Option<String>,
     /// A secret of your own: `whsec_` and 24 to 64 bytes in base64. A fresh one is made if you give none.
+    #[schema(value_type = Option<SecretInput>)]
     secret: Option<String>,
 }
 
@@ -39,11 +42,11 @@ pub(crate) struct WebhookEndpointChangeRequest {
     #[schema(min_length = 1, max_length = 2048)]
     url: Option<String>,
     /// Which events it is told of.
-    #[schema(min_items = 1, max_items = 50)]
+    #[schema(value_type = Option<Vec<EventFilterInput>>, min_items = 1, max_items = 50)]
     event_types: Option<Vec<String>>,
     /// What you call it; null takes the description away.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = Option<String>, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     description: Option<Option<String>>,
     /// Whether it gets anything. Enabled again, it is told of what happens from then on.
     enabled: Option<bool>,
@@ -66,6 +69,7 @@ impl From<WebhookEndpointChangeRequest> for EndpointChange {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotateSecretRequest {
     /// A secret of your own; a fresh one is made if you give none.
+    #[schema(value_type = Option<SecretInput>)]
     pub(crate) secret: Option<String>,
 }
 

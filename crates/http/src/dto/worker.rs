@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use angaros_domain::{Channel, Timestamp};
+use angaros_domain::{Channel, Timestamp, WorkerId};
 use angaros_service::Pauses;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,6 +35,8 @@ pub(crate) struct WorkerBody {
     channels: BTreeMap<Channel, ChannelState>,
     /// Whether any channel sends.
     running: bool,
+    /// The workers that are known to live, each named anew at its start: this process's own, and with Redis all of them.
+    workers: Vec<String>,
 }
 
 /// Whether a channel sends.
@@ -47,8 +49,9 @@ pub(crate) struct ChannelState {
     paused_since: Option<Timestamp>,
 }
 
-impl From<Pauses> for WorkerBody {
-    fn from(pauses: Pauses) -> WorkerBody {
+impl WorkerBody {
+    /// What is paused, and who is there to send.
+    pub(crate) fn new(pauses: &Pauses, workers: Vec<WorkerId>) -> WorkerBody {
         let state = |channel: Channel| {
             let paused_since = pauses.channels.get(&channel).copied();
             (channel, ChannelState { running: paused_since.is_none(), paused_since })
@@ -56,6 +59,7 @@ impl From<Pauses> for WorkerBody {
         WorkerBody {
             channels: Channel::ALL.into_iter().map(state).collect(),
             running: Channel::ALL.into_iter().any(|channel| pauses.is_running(channel)),
+            workers: workers.into_iter().map(|WorkerId(name)| name).collect(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod path;
 mod prefer;
 mod query;
 mod strict;
+mod whole;
 
 pub(crate) use fault::place;
 pub(crate) use json::{Json, NoJson, OptionalJson, Unreadable, read};
@@ -25,3 +26,4 @@ pub(crate) use path::{Id, Ids, Reached};
 pub(crate) use prefer::{Acknowledge, PREFERENCE_APPLIED, PreferHeader, RESPOND_ASYNC};
 pub(crate) use query::{Query, Text, Time, ZoneName, no_parameters};
 pub(crate) use strict::{Object, StrictMap};
+pub(crate) use whole::Whole;

@@ -7,6 +7,7 @@ use http::header::HeaderName;
 use http::request::Parts;
 use ipnet::IpNet;
 
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Whose request it is. A proxy adds who called it at the end of `X-Forwarded-For`, and everything before that may be
@@ -30,6 +31,18 @@ pub(super) fn address(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
         }
     }
     address
+}
+
+/// Whether the client itself speaks HTTPS: then the proxy that it speaks to says so, if that one is trusted. The last of
+/// several proxies knows only how it was called, so the first one's word counts, as far as all of them are ours.
+pub(crate) fn is_https(parts: &Parts, trusted: &[IpNet]) -> bool {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let is_trusted = peer.is_some_and(|ConnectInfo(peer)| {
+        trusted.iter().any(|network| network.contains(&peer.ip().to_canonical()))
+    });
+    let proto = parts.headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok());
+    let first = proto.and_then(|list| list.split(',').next());
+    is_trusted && first.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"))
 }
 
 /// An address, which some proxies write with a port, or in brackets.
@@ -110,5 +123,18 @@ mod tests {
         let of = |text: &str| network(text.parse().unwrap()).to_string();
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(of("192.0.2.77"), "192.0.2.77");
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_that_a_client_speaks_https() {
+        let https = |peer: &str, proto: &str| {
+            let (mut parts, ()) =
+                Request::builder().header(FORWARDED_PROTO, proto).body(()).unwrap().into_parts();
+            parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            is_https(&parts, &["10.0.0.0/8".parse().unwrap()])
+        };
+        assert!(https("10.0.0.1", "https") && https("10.0.0.1", "HTTPS, http"));
+        assert!(!https("10.0.0.1", "http") && !https("10.0.0.1", "http, https") && !https("10.0.0.1", ""));
+        assert!(!https("192.0.2.1", "https"));
     }
 }

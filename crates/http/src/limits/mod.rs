@@ -18,6 +18,7 @@ use ipnet::IpNet;
 
 use crate::error::Problem;
 use crate::problems;
+pub(crate) use client::is_https;
 use table::{Subject, Table};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");

@@ -1,6 +1,5 @@
 //! Live status over HTTP: what WebSockets and event streams have in common, and the life of a WebSocket.
 
-mod origin;
 mod place;
 mod socket;
 
@@ -8,7 +7,6 @@ use std::time::Duration;
 
 use angaros_service::Topic;
 
-pub(crate) use origin::is_foreign;
 pub(crate) use place::{Place, Places};
 pub(crate) use socket::{Session, serve};
 
@@ -20,8 +18,12 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 pub struct LiveSettings {
     /// Connections that may be open at once, WebSockets and event streams together.
     pub connections_max: usize,
+    /// The same for one tenant, whatever number of keys it has.
+    pub connections_per_tenant_max: usize,
     /// The same for one key, or for all callers without one.
     pub connections_per_key_max: usize,
+    /// How many places of the log, of all tenants, a cursor may lie behind its end for a client to resume from there.
+    pub resume_events_max: u64,
     /// Topics that one connection may follow.
     pub topics_max: usize,
     /// How often a client is pinged. One that gives no sign of life for three intervals is let go. As often it is asked
@@ -35,7 +37,9 @@ impl Default for LiveSettings {
     fn default() -> LiveSettings {
         LiveSettings {
             connections_max: 15_000,
+            connections_per_tenant_max: 13_500,
             connections_per_key_max: 12_000,
+            resume_events_max: 1_000_000,
             topics_max: 256,
             heartbeat: Duration::from_secs(20),
             write_timeout: Duration::from_secs(30),

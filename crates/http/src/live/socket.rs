@@ -150,6 +150,11 @@ impl Connection {
                     frames += 1;
                     Some(json(&LiveUpdate::new(&update, &cursor)))
                 }
+                News::Begun => None,
+                News::Reached(topic, cursor) => {
+                    let asks = self.acknowledge.contains(&topic);
+                    asks.then(|| json(&Acknowledgement::reached(&topic, &cursor)))
+                }
                 News::Subscribed(topic, cursor) => self
                     .acknowledge
                     .remove(&topic)
@@ -219,7 +224,7 @@ impl Connection {
         Ok(())
     }
 
-    async fn refuse(&self, socket: &mut WebSocket, problem: Problem) -> Result<(), End> {
+    async fn refuse(&mut self, socket: &mut WebSocket, problem: Problem) -> Result<(), End> {
         self.send(socket, Message::Text(self.error(problem).into())).await
     }
 
@@ -228,7 +233,7 @@ impl Connection {
         json(&ErrorFrame { error: problem.document(path, self.caller.caller.correlation.id.as_str()) })
     }
 
-    async fn send(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    async fn send(&mut self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
         match timeout(self.app.api.live.write_timeout, socket.send(message)).await {
             Ok(sent) => sent.map_err(|_| End::Gone),
             Err(_) => Err(End::Stuck),

@@ -49,7 +49,8 @@ pub(crate) async fn live() -> axum::Json<Live> {
     tag = tag::SERVICE,
     summary = "Whether the service can work",
     description = "Names everything that the service needs. While anything of it is down, or the process shuts down, \
-                   the answer is 503.",
+                   the answer is 503. What is `degraded` does not answer, but the service goes on without it: that is \
+                   Redis, and the answer is 200.",
     responses((status = 200, description = "It can.", body = Ready), NotReady),
     security(())
 )]
@@ -64,7 +65,8 @@ pub(crate) async fn readyz(state: State<AppState>) -> Result<axum::Json<Ready>, 
     tag = tag::SERVICE,
     summary = "Whether the service can work",
     description = "Names everything that the service needs. While anything of it is down, or the process shuts down, \
-                   the answer is 503.",
+                   the answer is 503. What is `degraded` does not answer, but the service goes on without it: that is \
+                   Redis, and the answer is 200.",
     responses((status = 200, description = "It can.", body = Ready), NotReady),
     security(())
 )]
@@ -75,7 +77,12 @@ pub(crate) async fn ready(State(app): State<AppState>) -> Result<axum::Json<Read
         Ok(Err(error)) => (DependencyStatus::Down, Some(error.to_string())),
         Err(_) => (DependencyStatus::Down, Some("the store did not answer the ping in time".to_owned())),
     };
-    let dependencies = vec![Dependency { name: "store", status }];
+    let mut dependencies = vec![Dependency { name: "store", status }];
+    // Without it every process goes on by itself: that is no reason to send callers elsewhere.
+    dependencies.extend(app.service.coord().server_is_up().map(|is_up| Dependency {
+        name: "redis",
+        status: if is_up { DependencyStatus::Up } else { DependencyStatus::Degraded },
+    }));
     let detail = if app.api.stopping.is_cancelled() {
         "The process is shutting down."
     } else if status == DependencyStatus::Down {

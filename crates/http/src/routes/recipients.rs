@@ -21,7 +21,7 @@ use crate::timeline::TimelineQuery;
                    recipient that nothing is known of has none. What is reported late sorts into its place. Needs \
                    the scope `read`.",
     params(
-        ("recipient_id" = String, Path, description = "Who the recipient is to you."),
+        ("recipient_id" = String, Path, description = "Who the recipient is to you.", example = "user-1815"),
         TimelineQuery
     ),
     responses(

@@ -163,8 +163,9 @@ pub(crate) async fn list(
     description = "Why and since when nothing is sent to an address; 404 if it is not suppressed. Needs the scope \
                    `read`.",
     params(
-        ("channel" = ChannelName, Path, description = "Of which channel it is an address."),
-        ("address" = String, Path, description = "The address, percent-encoded: `%2B4915112345678`.")
+        ("channel" = ChannelName, Path, description = "Of which channel it is an address.", example = "email"),
+        ("address" = String, Path, description = "The address, percent-encoded: `%2B4915112345678`.",
+            example = "ada@example.org")
     ),
     responses(
         (status = 200, description = "It is suppressed.", body = SuppressionBody),
@@ -188,8 +189,9 @@ pub(crate) async fn get(
     description = "Takes an address off the list: what is queued for it, and what comes later, is sent again. What \
                    ended as `suppressed` stays so until it is retried. Needs the scope `send`.",
     params(
-        ("channel" = ChannelName, Path, description = "Of which channel it is an address."),
-        ("address" = String, Path, description = "The address, percent-encoded: `%2B4915112345678`.")
+        ("channel" = ChannelName, Path, description = "Of which channel it is an address.", example = "email"),
+        ("address" = String, Path, description = "The address, percent-encoded: `%2B4915112345678`.",
+            example = "ada@example.org")
     ),
     responses(
         (status = 204, description = "It is off the list."),

@@ -1,5 +1,6 @@
 //! `/worker`: pausing and resuming.
 
+use angaros_service::Pauses;
 use axum::extract::State;
 
 use crate::AppState;
@@ -15,7 +16,7 @@ use crate::openapi::{Guarded, WithBody, tag};
     operation_id = "worker_get",
     tag = tag::WORKER,
     summary = "Which channels send",
-    description = "Which channels send and since when the others do not. Needs the scope `read`.",
+    description = "Which channels send and since when the others do not, and which workers live. Needs the scope `read`.",
     responses(
         (status = 200, description = "The state of every channel.", body = WorkerBody),
         Guarded
@@ -25,7 +26,7 @@ pub(crate) async fn get(
     State(app): State<AppState>,
     _: Authorized<CanRead>,
 ) -> Result<axum::Json<WorkerBody>, Problem> {
-    Ok(axum::Json(app.service.worker().await?.into()))
+    Ok(answer(&app, &app.service.worker().await?))
 }
 
 #[utoipa::path(
@@ -54,7 +55,7 @@ pub(crate) async fn start(
     _: Authorized<CanAdminister>,
     OptionalJson(request): OptionalJson<WorkerRequest>,
 ) -> Result<axum::Json<WorkerBody>, Problem> {
-    Ok(axum::Json(app.service.worker_start(&request.channels()).await?.into()))
+    Ok(answer(&app, &app.service.worker_start(&request.channels()).await?))
 }
 
 #[utoipa::path(
@@ -84,5 +85,9 @@ pub(crate) async fn stop(
     _: Authorized<CanAdminister>,
     OptionalJson(request): OptionalJson<WorkerRequest>,
 ) -> Result<axum::Json<WorkerBody>, Problem> {
-    Ok(axum::Json(app.service.worker_stop(&request.channels()).await?.into()))
+    Ok(answer(&app, &app.service.worker_stop(&request.channels()).await?))
+}
+
+fn answer(app: &AppState, pauses: &Pauses) -> axum::Json<WorkerBody> {
+    axum::Json(WorkerBody::new(pauses, app.service.workers()))
 }

@@ -10,8 +10,9 @@ use tracing::{Instrument, Span};
 
 use crate::auth::{CanRead, Staying};
 use crate::error::Problem;
-use crate::live::{MESSAGE_BYTES_MAX, Session, is_foreign, serve};
+use crate::live::{MESSAGE_BYTES_MAX, Session, serve};
 use crate::openapi::{Socket, tag};
+use crate::origin::{Sender, sender};
 use crate::server::Slot;
 use crate::{AppState, problems};
 
@@ -38,7 +39,8 @@ const WRITE_BUFFER_BYTES_MAX: usize = 64 * 1024;
                    sending and subscribing. With `\"since\": cursor` it begins with what happened behind that cursor \
                    instead: after a broken connection send the last cursor that came, for every topic. Repeats are \
                    possible, gaps are not. What is wrong gets `{\"error\": problem}` (`LiveError`) and changes nothing. \
-                   With `\"ack\": true` the end of a request gets a `LiveAcknowledgement`.\n\nThe service pings. It \
+                   With `\"ack\": true` the end of a request gets a `LiveAcknowledgement`, and so does every stretch of \
+                   the past in which there was nothing to tell.\n\nThe service pings. It \
                    closes with 1001 when it stops, 1013 if the client is too slow, 1008 if its key was revoked or it \
                    gave no sign of life, and 1009 after a message of more than 16 KiB. Connect again after 1001 and \
                    1013, and resume.\n\nBrowsers, which can not set headers here, offer the protocols `angaros` and \
@@ -55,7 +57,8 @@ pub(crate) async fn connect(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if caller.key().is_none() && is_foreign(request.headers()) {
+    let (parts, _) = request.into_parts();
+    if caller.key().is_none() && sender(&parts) == Sender::Foreign {
         let detail = "The page that asks is not of this service, and no key was given.";
         return Err(Problem::new(problems::FOREIGN_ORIGIN, detail));
     }
@@ -63,9 +66,9 @@ pub(crate) async fn connect(
         Problem::new(problems::UPGRADE_REQUIRED, "Only WebSockets can be opened here.")
             .with_header(UPGRADE, HeaderValue::from_static("websocket"))
     })?;
-    let place = app.places.take(caller.key(), "websocket")?;
-    let slot = Slot::of(request.extensions());
-    let watch = app.service.watch(caller.caller.tenant);
+    let place = app.places.take(caller.caller.tenant, caller.key(), "websocket")?;
+    let slot = Slot::of(&parts.extensions);
+    let watch = app.service.watch(caller.caller.tenant, app.api.live.resume_events_max);
     let session = Session { app, caller, watch, place, slot };
     let upgrade = upgrade
         .protocols([PROTOCOL])

@@ -100,6 +100,23 @@ async fn places_are_limited_in_all_and_for_each_key_and_come_back() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_its_own_limit_whatever_number_of_keys_it_has() {
+    let served = limited(|live| live.connections_per_tenant_max = 2).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let key = served.app.key("ours", &[Scope::Read]).await;
+        held.push(served.connect(&[("x-api-key", &key)]).await.unwrap());
+    }
+    let (ours, theirs) =
+        (served.app.key("ours", &[Scope::Read]).await, served.app.key("theirs", &[Scope::Read]).await);
+    let refused = served.app.get_with("/api/v1/stream/notifications?all=true", &[("x-api-key", &ours)]).await;
+    assert!(refused.problem(503, "live-limit").json()["detail"].as_str().unwrap().contains("tenant"));
+    assert!(served.connect(&[("x-api-key", &theirs)]).await.is_ok(), "others still find a place");
+    held.pop();
+    soon(async { while served.connect(&[("x-api-key", &ours)]).await.is_err() {} }).await;
+}
+
+#[tokio::test]
 async fn topics_and_messages_are_limited() {
     let served = limited(|live| live.topics_max = 2).await;
     let mut client = served.client().await;

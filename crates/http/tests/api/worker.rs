@@ -1,5 +1,6 @@
 //! Pausing and resuming.
 
+use angaros_domain::WorkerId;
 use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ async fn channels_stop_and_start_and_both_are_idempotent() {
     let state = app.get("/api/v1/worker").await.is(200).json();
     assert_eq!(state["running"], true);
     assert_eq!(state["channels"]["sms"], json!({"running": true, "paused_since": null}));
+    assert_eq!(state["workers"], json!([]), "nobody is there to send");
+    app.service.coord().join(&WorkerId("7:a".into()));
+    assert_eq!(app.get("/api/v1/worker").await.is(200).json()["workers"], json!(["7:a"]));
     assert_eq!(state["channels"].as_object().unwrap().len(), 4);
 
     let stopped = app.post("/api/v1/worker/stop", &json!({"channel": "sms"})).await.is(200).json();

@@ -7,6 +7,11 @@ use crate::settings::Failure;
 /// How long a throttled sandbox asks to wait, in milliseconds.
 const RETRY_AFTER_MILLIS: i64 = 1_000;
 
+/// Down, for everything and for a while.
+pub(super) fn outage() -> Outcome {
+    Outcome::new(Class::Transient, "pretended to be down")
+}
+
 pub(super) fn failure(failure: Failure) -> Outcome {
     match failure {
         Failure::Transient => Outcome::new(Class::Transient, "pretended to fail for now"),

@@ -1,14 +1,16 @@
 //! A provider that only pretends: for trying the product out, for load tests, and for channels that are not set up yet.
 
 mod classify;
+mod outage;
 mod send;
 
 use std::time::Duration;
 
-use angaros_clock::Clock;
+use angaros_clock::{Clock, Stopwatch};
 use angaros_domain::attempt::Outcome;
 use async_trait::async_trait;
 
+use self::outage::Outages;
 use crate::settings::{Failure, SandboxSettings, SettingsFault};
 use crate::{Capabilities, Outgoing, Provider};
 
@@ -23,13 +25,16 @@ pub struct Sandbox {
     success_rate: f64,
     failure: Failure,
     latency: Duration,
+    outages: Option<Outages>,
+    receipts: bool,
+    running: Stopwatch,
     clock: Clock,
 }
 
 impl Sandbox {
     /// A sandbox under the name it has in the configuration.
     pub fn new(name: &str, settings: &SandboxSettings, clock: Clock) -> Result<Sandbox, SettingsFault> {
-        let &SandboxSettings { success_rate, failure, latency_ms, rate_per_second: _ } = settings;
+        let &SandboxSettings { success_rate, failure, latency_ms, receipts, .. } = settings;
         if !(0.0..=1.0).contains(&success_rate) {
             return Err(SettingsFault::new("success_rate", "must be between 0 and 1"));
         }
@@ -41,6 +46,9 @@ impl Sandbox {
             success_rate,
             failure,
             latency: Duration::from_millis(latency_ms),
+            outages: Outages::new(settings)?,
+            receipts,
+            running: clock.stopwatch(),
             clock,
         })
     }
@@ -53,7 +61,7 @@ impl Provider for Sandbox {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { receipts: false, idempotent: true, pretends: true, account: true }
+        Capabilities { receipts: self.receipts, idempotent: true, pretends: true, account: true }
     }
 
     fn timeout(&self) -> Duration {
@@ -81,5 +89,6 @@ mod tests {
         assert_eq!(fault(|s| s.success_rate = 1.1), Some("success_rate"));
         assert_eq!(fault(|s| s.success_rate = f64::NAN), Some("success_rate"));
         assert_eq!(fault(|s| s.latency_ms = 600_001), Some("latency_ms"));
+        assert_eq!(fault(|s| s.outage_seconds = 1), Some("outage_seconds"));
     }
 }

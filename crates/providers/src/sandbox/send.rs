@@ -8,6 +8,9 @@ use crate::{Outgoing, Provider};
 
 impl Sandbox {
     pub(super) async fn pretend(&self, outgoing: Outgoing<'_>) -> Outcome {
+        if self.outages.is_some_and(|outages| outages.is_down(self.running.elapsed())) {
+            return classify::outage();
+        }
         // `random` is below 1, so a rate of 1 always succeeds and a rate of 0 never does.
         let succeeds = self.clock.random() < self.success_rate;
         let took = match self.failure {
@@ -45,7 +48,7 @@ mod tests {
     }
 
     fn failing(failure: Failure) -> SandboxSettings {
-        SandboxSettings { success_rate: 0.0, failure, latency_ms: 250, rate_per_second: 0 }
+        SandboxSettings { success_rate: 0.0, failure, latency_ms: 250, ..SandboxSettings::default() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -74,6 +77,21 @@ mod tests {
             assert_eq!(outcome.retry_after_millis.is_some(), failure == Failure::Throttled);
             assert_eq!(outcome.provider_message_id, None);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_down_from_time_to_time_and_comes_back() {
+        let settings =
+            SandboxSettings { outage_every_seconds: 60, outage_seconds: 15, ..SandboxSettings::default() };
+        let sandbox = Sandbox::new("sandbox", &settings, Clock::system()).unwrap();
+        let notification = notification(Channel::Sms, "+4915112345678");
+        let mut classes = Vec::new();
+        for _ in 0..5 {
+            classes.push(sandbox.send(Outgoing { notification: &notification, attempt: 1 }).await.class);
+            tokio::time::advance(Duration::from_secs(25)).await;
+        }
+        let (up, down) = (Class::Accepted, Class::Transient);
+        assert_eq!(classes, [up, up, down, up, up], "at 0, 25, 50, 75 and 100 seconds");
     }
 
     #[tokio::test(start_paused = true)]

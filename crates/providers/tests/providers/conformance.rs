@@ -57,7 +57,8 @@ async fn the_sandbox_conforms() {
         (Failure::Throttled, Class::Throttled),
     ] {
         for (success_rate, expected) in [(1.0, Class::Accepted), (0.0, class)] {
-            let settings = SandboxSettings { success_rate, failure, latency_ms: 5, rate_per_second: 0 };
+            let settings =
+                SandboxSettings { success_rate, failure, latency_ms: 5, ..SandboxSettings::default() };
             let sandbox = Sandbox::new("sandbox", &settings, Clock::system()).unwrap();
             for channel in Channel::ALL {
                 exercise(&sandbox, channel, "anybody", expected, no_keys()).await;

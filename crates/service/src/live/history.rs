@@ -22,7 +22,7 @@ pub(super) struct Stretch {
     pub(super) updates: Vec<Update>,
     /// It reaches up to here.
     pub(super) until: Position,
-    /// There was nothing behind it.
+    /// That is as far as was asked.
     pub(super) is_end: bool,
 }
 
@@ -55,9 +55,10 @@ impl History<'_> {
         if is_there { Ok(()) } else { Err(ServiceError::NotFound(missing)) }
     }
 
-    /// The statuses that are known behind a place of the log.
-    pub(super) async fn behind(&self, after: Position) -> Result<Stretch> {
-        let Topic::Notification(id) = self.topic else { return self.logged_behind(after).await };
+    /// The statuses that are known behind a place of the log, at least up to `end`; of several notifications a page of
+    /// them.
+    pub(super) async fn behind(&self, after: Position, end: Position) -> Result<Stretch> {
+        let Topic::Notification(id) = self.topic else { return self.logged_behind(after, end).await };
         let mut updates = self.timeline(*id).await?;
         updates.retain(|update| update.position > after);
         updates.sort_by_key(|update| update.position);
@@ -81,7 +82,7 @@ impl History<'_> {
         }
     }
 
-    async fn logged_behind(&self, after: Position) -> Result<Stretch> {
+    async fn logged_behind(&self, after: Position, end: Position) -> Result<Stretch> {
         let page = self.store.feed(self.tenant, after, EVENTS_PAGE).await?;
         let events = page.events.iter().map(|(_, event)| event);
         let mut updates: Vec<Update> =
@@ -95,7 +96,8 @@ impl History<'_> {
             let members: HashSet<NotificationId> = members.map(|member| member.id).collect();
             updates.retain(|update| members.contains(&update.id));
         }
-        Ok(Stretch { updates, until: page.next, is_end: page.next == after })
+        // Where a page ends is no answer: the log may end there for as long as an older transaction is open.
+        Ok(Stretch { updates, until: page.next, is_end: page.next >= end })
     }
 
     fn is_about(&self, event: &Event) -> bool {

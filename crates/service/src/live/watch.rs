@@ -5,6 +5,9 @@
 //! router delivers meanwhile waits, and what of it was told already is left out.
 //!
 //! A cursor is good for all subscriptions of a watch: everything up to it was told for each of them.
+//!
+//! What one subscription may cost is bounded: a cursor may lie only so far behind the end of the log, and the past is
+//! read page by page, in turns with all others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,7 +17,8 @@ use angaros_domain::{NotificationId, Status, TenantId};
 use angaros_store::Position;
 use tokio::sync::mpsc;
 
-use super::history::{History, Standing, Stretch};
+use super::history::{Standing, Stretch};
+use super::reading::{Found, Question, Reading, read};
 use super::router::{Command, Delivery, WatchId};
 use super::{Topic, Update};
 use crate::paging::CursorKey;
@@ -29,8 +33,12 @@ const ORDERS_MAX: usize = 16;
 /// What a watch tells.
 #[derive(Debug)]
 pub enum News {
+    /// There is such a topic, and its cursor is near enough: what follows is its past.
+    Begun,
     /// A status, and the cursor with which to go on behind it.
     Update(Update, String),
+    /// Nothing was to tell of the topic up to this cursor, and the past goes on behind it.
+    Reached(Topic, String),
     /// Everything was told that was asked for; the topic is live. With the cursor to go on with.
     Subscribed(Topic, String),
     /// The topic is not followed any more.
@@ -55,20 +63,23 @@ enum Stage {
         topic: Topic,
         since: Option<Position>,
     },
-    /// The past is read, until its end is near; nothing holds at the router yet.
+    /// The past is read, up to where it ended when this began; nothing holds at the router yet.
     Reading {
         topic: Topic,
         reached: Position,
+        end: Position,
     },
     /// The router was asked.
     Asked {
         topic: Topic,
         reached: Option<Position>,
     },
-    /// It holds at the router, from `from` on; the rest is told.
+    /// It holds at the router, from `from` on; the rest is told. What the router handed on before it held stands in the
+    /// log up to `end`.
     Telling {
         topic: Topic,
         from: Position,
+        end: Position,
         rest: Rest,
     },
 }
@@ -81,6 +92,29 @@ enum Rest {
     Log { reached: Position, found: Vec<Update> },
     /// Where things stand, after one of them, so many at most.
     Standing { after: Option<NotificationId>, left: usize },
+}
+
+impl Stage {
+    /// What has to be read to go on, about which topic.
+    fn question(&self) -> Option<(Topic, Question)> {
+        let (topic, question) = match self {
+            Stage::Idle | Stage::Asked { .. } => return None,
+            Stage::Begun { topic, .. } => (topic, Question::End),
+            Stage::Reading { topic, reached, end } => {
+                (topic, Question::Behind { place: *reached, end: *end })
+            }
+            Stage::Telling { topic, from, end, rest } => {
+                let standing = |status, after| Question::Standing { status, after, place: *from };
+                let question = match rest {
+                    Rest::Trying { after, .. } => standing(Some(Status::Processing), *after),
+                    Rest::Log { reached, .. } => Question::Behind { place: *reached, end: *end },
+                    Rest::Standing { after, .. } => standing(None, *after),
+                };
+                (topic, question)
+            }
+        };
+        Some((topic.clone(), question))
+    }
 }
 
 /// One client's subscriptions. Dropping it ends them.
@@ -97,11 +131,16 @@ pub struct Watch {
     known: HashMap<NotificationId, Update>,
     /// How many deliveries may be older than that.
     old: usize,
+    /// The read that the stage waits for.
+    reading: Option<Reading>,
+    /// How many places of the log a cursor may lie behind its end.
+    behind_max: u64,
 }
 
 impl Service {
-    /// Opens a watch on a tenant's notifications.
-    pub fn watch(self: &Arc<Service>, tenant: TenantId) -> Watch {
+    /// Opens a watch on a tenant's notifications. A cursor from which it goes on may lie `behind_max` places behind the
+    /// end of the log, in which all tenants' events stand; that of a single notification may lie anywhere.
+    pub fn watch(self: &Arc<Service>, tenant: TenantId, behind_max: u64) -> Watch {
         let (id, queue) = self.live.connect(tenant);
         Watch {
             service: Arc::clone(self),
@@ -114,6 +153,8 @@ impl Service {
             told: VecDeque::new(),
             known: HashMap::new(),
             old: 0,
+            reading: None,
+            behind_max,
         }
     }
 }
@@ -153,23 +194,24 @@ impl Watch {
         self.orders.len() < ORDERS_MAX
     }
 
-    /// Waits for the next news. May be given up at any time without losing any.
+    /// Waits for the next news. May be given up at any time without losing any, and without beginning anything twice.
     pub async fn next(&mut self) -> News {
         loop {
             if let Some(news) = self.told.pop_front() {
                 return news;
             }
-            let waits = match &self.stage {
-                Stage::Idle => self.begin(),
-                Stage::Asked { .. } => true,
-                Stage::Begun { .. } | Stage::Reading { .. } | Stage::Telling { .. } => {
-                    if let Err(error) = self.step().await {
-                        self.refuse(error);
-                    }
-                    false
+            if let Some((topic, question)) = self.stage.question() {
+                let reading = match &mut self.reading {
+                    Some(reading) => reading,
+                    none => none.insert(read(Arc::clone(&self.service), self.tenant, topic, question)),
+                };
+                let found = reading.await;
+                self.reading = None;
+                match found {
+                    Ok(found) => self.note(found),
+                    Err(error) => self.refuse(error),
                 }
-            };
-            if waits {
+            } else if matches!(self.stage, Stage::Asked { .. }) || self.begin() {
                 match self.queue.recv().await {
                     Some(delivery) => self.take(delivery),
                     None => return News::Ended,
@@ -211,71 +253,76 @@ impl Watch {
                 let until = reached.map_or(update.position, |reached| reached.min(update.position));
                 self.tell(&update, until);
             }
-            (Delivery::Subscribed(from), Stage::Asked { topic, reached }) => {
+            (Delivery::Subscribed { settled: from, published: end }, Stage::Asked { topic, reached }) => {
                 let topic = topic.clone();
-                let rest = match (*reached, &topic) {
-                    (Some(reached), _) => Rest::Trying { reached, after: None, found: Vec::new() },
-                    // Where everything stands would be no help.
-                    (None, Topic::All) => Rest::Standing { after: None, left: 0 },
-                    (None, _) => Rest::Standing { after: None, left: STANDING_MAX },
+                let rest = match *reached {
+                    Some(reached) => Rest::Trying { reached, after: None, found: Vec::new() },
+                    None => Rest::Standing { after: None, left: STANDING_MAX },
                 };
+                // Where everything stands would be no help.
+                let is_told = reached.is_none() && topic == Topic::All;
                 self.topics.insert(topic.clone());
-                self.stage = Stage::Telling { topic, from, rest };
+                self.stage = Stage::Telling { topic, from, end, rest };
+                if is_told {
+                    self.finish(from);
+                }
             }
-            (Delivery::Subscribed(_), _) => {}
+            (Delivery::Subscribed { .. }, _) => {}
         }
     }
 
-    /// Carries the request on by one read. Given up, it is done again.
-    async fn step(&mut self) -> Result<()> {
-        let (service, tenant) = (Arc::clone(&self.service), self.tenant);
-        // It is never closed.
-        let _turn = service.live.reads.acquire().await;
-        let history = |topic| History { store: &service.store, tenant, topic };
-        match &self.stage {
-            Stage::Idle | Stage::Asked { .. } => {}
-            Stage::Begun { topic, since } => {
-                history(topic).check().await?;
-                let end = service.store.end().await?;
-                service.publisher.reaches(end);
-                let (topic, since) = (topic.clone(), *since);
-                match since {
-                    Some(reached) => self.stage = Stage::Reading { topic, reached },
-                    None => self.ask(topic, None),
-                }
+    /// Carries the request on by what a read found.
+    fn note(&mut self, found: Found) {
+        match (found, &self.stage) {
+            (Found::End(end), Stage::Begun { topic, since }) => self.begun(topic.clone(), *since, end),
+            (Found::Stretch(stretch), Stage::Reading { topic, end, .. }) => {
+                self.retold(topic.clone(), &stretch, *end);
             }
-            Stage::Reading { topic, reached } => {
-                let stretch = history(topic).behind(*reached).await?;
-                let topic = topic.clone();
-                for update in &stretch.updates {
-                    self.tell(update, update.position);
-                }
-                if stretch.is_end {
-                    self.ask(topic, Some(stretch.until));
-                } else {
-                    self.stage = Stage::Reading { topic, reached: stretch.until };
-                }
+            (Found::Stretch(stretch), Stage::Telling { from, .. }) => self.logged(stretch, *from),
+            (Found::Standing(standing), Stage::Telling { from, rest: Rest::Standing { .. }, .. }) => {
+                self.stood(standing, *from);
             }
-            Stage::Telling { topic, from, rest } => {
-                let (history, from) = (history(topic), *from);
-                match rest {
-                    Rest::Trying { after, .. } => {
-                        let trying = history.standing(Some(Status::Processing), *after, from).await?;
-                        self.tried(trying);
-                    }
-                    Rest::Log { reached, .. } => {
-                        let stretch = history.behind(*reached).await?;
-                        self.logged(stretch, from);
-                    }
-                    Rest::Standing { left: 0, .. } => self.finish(from),
-                    Rest::Standing { after, .. } => {
-                        let standing = history.standing(None, *after, from).await?;
-                        self.stood(standing, from);
-                    }
-                }
-            }
+            (Found::Standing(trying), Stage::Telling { .. }) => self.tried(trying),
+            // Every stage gets the answer to its own question.
+            (Found::End(_) | Found::Stretch(_) | Found::Standing(_), _) => {}
         }
-        Ok(())
+    }
+
+    /// There is such a topic; whether its cursor is near enough.
+    fn begun(&mut self, topic: Topic, since: Option<Position>, end: Position) {
+        let is_far =
+            |since: Position| u64::try_from(end.0 - since.0).is_ok_and(|behind| behind > self.behind_max);
+        // The past of one notification is found without reading that of the others.
+        let is_one = matches!(topic, Topic::Notification(_));
+        if since.is_some_and(|since| !is_one && is_far(since)) {
+            return self.refuse(ServiceError::TooFarBehind);
+        }
+        self.told.push_back(News::Begun);
+        match since {
+            Some(reached) => self.stage = Stage::Reading { topic, reached, end },
+            None => self.ask(topic, None),
+        }
+    }
+
+    /// Tells a stretch of the log, while nothing holds at the router yet.
+    fn retold(&mut self, topic: Topic, stretch: &Stretch, end: Position) {
+        for update in &stretch.updates {
+            self.tell(update, update.position);
+        }
+        if stretch.is_end {
+            self.ask(topic, Some(stretch.until));
+        } else {
+            self.pass(&topic, stretch.updates.is_empty(), stretch.until);
+            self.stage = Stage::Reading { topic, reached: stretch.until, end };
+        }
+    }
+
+    /// Tells how far the past was read, if there was nothing else to tell.
+    fn pass(&mut self, topic: &Topic, was_empty: bool, until: Position) {
+        if was_empty {
+            let cursor = self.cursor(until);
+            self.told.push_back(News::Reached(topic.clone(), cursor));
+        }
     }
 
     /// Takes note of what is being tried.
@@ -293,14 +340,18 @@ impl Watch {
 
     /// Tells a stretch of the log, and after its end what is being tried.
     fn logged(&mut self, stretch: Stretch, from: Position) {
+        let was_empty = stretch.updates.is_empty();
         for update in stretch.updates {
             self.tell(&update, update.position.min(from));
             self.known.insert(update.id, update);
         }
-        let Stage::Telling { rest: Rest::Log { reached, found }, .. } = &mut self.stage else { return };
+        let Stage::Telling { topic, rest: Rest::Log { reached, found }, .. } = &mut self.stage else {
+            return;
+        };
         if !stretch.is_end {
             *reached = stretch.until;
-            return;
+            let topic = topic.clone();
+            return self.pass(&topic, was_empty, stretch.until.min(from));
         }
         for update in std::mem::take(found) {
             // What has ended meanwhile was told with the log.

@@ -3,7 +3,8 @@
 use angaros_domain::event::Event;
 use angaros_domain::{EventId, TenantId, Timestamp};
 use angaros_store::{
-    AppendReport, Appended, EventLog, FeedPage, PageRequest, Position, Reported, Result, TimelineFilter,
+    AppendReport, Appended, EventFilter, EventLog, FeedPage, LatestEvents, PageRequest, Position, Reported,
+    Result, TimelineFilter,
 };
 use async_trait::async_trait;
 
@@ -49,6 +50,35 @@ impl EventLog for Broken {
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
         self.inner.recipient_timeline(tenant, recipient_id, filter, page).await
+    }
+
+    async fn latest_events(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<LatestEvents> {
+        let any = EventFilter::default();
+        let filter = if self.has(Fault::LatestEventsAreOfAnyKind) { &any } else { filter };
+        let mut found = self.inner.latest_events(tenant, filter, before, limit).await?;
+        if self.has(Fault::LatestEventsEndWithTheFirstPage) {
+            found.next = None;
+        }
+        Ok(found)
+    }
+
+    async fn series_timeline(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        let mut events = self.inner.series_timeline(tenant, filter, page).await?;
+        if self.has(Fault::SeriesAreInLogOrder) {
+            events.sort_by_key(|event| std::cmp::Reverse(event.id));
+        }
+        Ok(events)
     }
 
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {

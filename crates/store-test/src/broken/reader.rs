@@ -5,8 +5,8 @@ use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::{BatchId, EventId, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{
-    BatchView, Idempotent, NotificationFilter, NotificationPage, PageRequest, Reader, Result, SentMessage,
-    Stats, TimelineFilter,
+    BatchView, DeadLetterFilter, DeadLetters, Idempotent, NotificationFilter, NotificationPage, PageRequest,
+    Reader, Result, SentMessage, Stats, TimelineFilter,
 };
 use async_trait::async_trait;
 
@@ -49,6 +49,12 @@ impl Reader for Broken {
             }
             _ => self.inner.notification_page(tenant, filter, page).await,
         }
+    }
+
+    async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {
+        let any = DeadLetterFilter::default();
+        let filter = if self.has(Fault::DeadLettersAreCountedOfAnyKind) { &any } else { filter };
+        self.inner.dead_letters(tenant, filter).await
     }
 
     async fn idempotent(

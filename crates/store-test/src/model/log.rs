@@ -6,8 +6,8 @@ use angaros_domain::lifecycle::Change;
 use angaros_domain::receipt::Receipt;
 use angaros_domain::{EventId, Status, TenantId, Timestamp};
 use angaros_store::{
-    AppendReport, Appended, EventLog, FeedPage, PageRequest, Position, Reported, Result, TimelineFilter,
-    Transition,
+    AppendReport, Appended, EventFilter, EventLog, FeedPage, LATEST_LOOKED_AT_MAX, LatestEvents, PageRequest,
+    Position, Reported, Result, TimelineFilter, Transition,
 };
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -44,6 +44,40 @@ impl EventLog for MemoryStore {
         page: PageRequest<(Timestamp, EventId)>,
     ) -> Result<Vec<Event>> {
         Ok(self.state().timeline(tenant, filter, &page, |e| e.recipient_id.as_deref() == Some(recipient_id)))
+    }
+
+    async fn latest_events(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<LatestEvents> {
+        let state = self.state();
+        let Position(before) = before.unwrap_or(Position(state.log_end().0 + 1));
+        let lowest = (before - LATEST_LOOKED_AT_MAX).max(1);
+        let placed =
+            (state.log_start + 1..).zip(&state.log).filter(|(place, _)| (lowest..before).contains(place));
+        let mut found: Vec<(i64, &Event)> =
+            placed.filter(|(_, event)| event.tenant == tenant && filter.chooses(event)).collect();
+        found.reverse();
+        found.truncate(limit);
+        let next = match found.last() {
+            Some((last, _)) if found.len() == limit => *last,
+            _ => lowest,
+        };
+        let events = found.into_iter().map(|(_, event)| event.clone()).collect();
+        Ok(LatestEvents { events, next: (next > 1).then_some(Position(next)) })
+    }
+
+    async fn series_timeline(
+        &self,
+        tenant: TenantId,
+        filter: &EventFilter,
+        page: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        let backwards = TimelineFilter { descending: true, ..TimelineFilter::default() };
+        Ok(self.state().timeline(tenant, &backwards, &page, |event| filter.chooses(event)))
     }
 
     async fn feed(&self, tenant: TenantId, after: Position, limit: usize) -> Result<FeedPage> {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
-use angaros_domain::{BatchId, EventId, Lane, Notification, NotificationId, Status, TenantId, Timestamp};
+use angaros_domain::{
+    BatchId, EventId, FailureReason, Lane, Notification, NotificationId, Status, TenantId, Timestamp,
+};
 use angaros_store::{
-    Activity, BatchView, Idempotent, LaneDepth, NotificationFilter, NotificationPage, PageRequest, Reader,
-    Result, SentMessage, Stats, TimelineFilter,
+    Activity, BatchView, DEAD_LETTERS_LOOKED_AT_MAX, DeadLetterFilter, DeadLetters, Idempotent, LaneDepth,
+    NotificationFilter, NotificationPage, PageRequest, Reader, Result, SentMessage, Stats, TimelineFilter,
 };
 use async_trait::async_trait;
 
@@ -40,6 +42,26 @@ impl Reader for MemoryStore {
         let items: Vec<Notification> = rest.by_ref().take(page.limit).collect();
         let next = rest.next().and(items.last()).map(|n| n.id);
         Ok(NotificationPage { items, next })
+    }
+
+    async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {
+        let state = self.state();
+        let mut found = Vec::new();
+        for reason in FailureReason::ALL {
+            let wanted = filter.failure_reason.is_none_or(|wanted| wanted == reason);
+            let of = |row: &&Row| wanted && row.notification.failure_reason == Some(reason);
+            let is_at_least = state.newest_first(tenant).filter(of).count() > DEAD_LETTERS_LOOKED_AT_MAX;
+            let latest = state.newest_first(tenant).filter(of).take(DEAD_LETTERS_LOOKED_AT_MAX);
+            let chosen = latest.map(|row| &row.notification).filter(|n| {
+                filter.channel.is_none_or(|channel| n.channel == channel)
+                    && (filter.campaign_id.is_none() || n.campaign_id == filter.campaign_id)
+            });
+            let count = chosen.count() as u64;
+            if count > 0 || is_at_least {
+                found.push(DeadLetters { reason, count, is_at_least });
+            }
+        }
+        Ok(found)
     }
 
     async fn idempotent(
@@ -141,6 +163,7 @@ fn is_listed(filter: &NotificationFilter, n: &Notification) -> bool {
         && filter.recipient_id.as_ref().is_none_or(|id| n.recipient_id == *id)
         && filter.created_after.is_none_or(|at| n.created_at >= at)
         && filter.created_before.is_none_or(|at| n.created_at < at)
+        && filter.failure_reason.is_none_or(|reason| n.failure_reason == Some(reason))
 }
 
 fn sent_message(n: &Notification) -> Option<SentMessage> {

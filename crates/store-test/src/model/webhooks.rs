@@ -95,7 +95,7 @@ impl State {
     pub(crate) fn hear(&mut self, item: &SettledItem) {
         let (Some(heard), Some(id)) = (item.heard, item.notification.endpoint()) else { return };
         let key = (item.notification.tenant.owner(), id);
-        let told = self.endpoints.get_mut(&key).and_then(|e| e.hear(heard, item.notification.updated_at));
+        let told = self.endpoints.get_mut(&key).and_then(|e| e.hear(heard, &item.notification));
         self.append(told.into_iter().collect());
     }
 }

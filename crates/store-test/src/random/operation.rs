@@ -1,7 +1,7 @@
 //! Operations as data: what a sequence is made of. They name things by a choice among what there is by then, so that a
 //! sequence still means something when parts of it are left out.
 
-use angaros_domain::{Channel, FailureReason, Lane, Priority};
+use angaros_domain::{Channel, FailureReason, Lane, Outlet, Priority};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -9,9 +9,9 @@ use proptest::sample::Index;
 
 /// The lanes that random notifications use: few, so that they are full.
 pub(super) const LANES: [Lane; 3] = [
-    Lane { channel: Channel::Sms, priority: Priority::High },
-    Lane { channel: Channel::Sms, priority: Priority::Normal },
-    Lane { channel: Channel::Email, priority: Priority::Low },
+    Lane { outlet: Outlet::Channel(Channel::Sms), priority: Priority::High },
+    Lane { outlet: Outlet::Channel(Channel::Sms), priority: Priority::Normal },
+    Lane { outlet: Outlet::Channel(Channel::Email), priority: Priority::Low },
 ];
 
 /// One step of a sequence.

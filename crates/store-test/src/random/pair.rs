@@ -138,7 +138,8 @@ impl<S: Store> Pair<S> {
     }
 
     fn notification(&mut self, tenant: TenantId, item: &Item) -> Notification {
-        let Lane { channel, priority } = LANES[item.lane];
+        let Lane { outlet, priority } = LANES[item.lane];
+        let channel = outlet.channel();
         let scheduled_at = item.tens_of_seconds.map(|tens| self.due(tens));
         Notification {
             id: NotificationId(self.next_id()),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use angaros_domain::{Channel, Lane, Notification, NotificationId, Priority, Status, TenantId};
-use angaros_store::{Allowance, ChannelSet, ClaimParams, ClaimedLease, Store};
+use angaros_domain::{Channel, Lane, Notification, NotificationId, Outlet, Priority, Status, TenantId};
+use angaros_store::{Allowance, ClaimParams, ClaimedLease, OutletSet, Store};
 
 use super::checks;
 use crate::fixture::{NOW, elaborate, lanes, notification, notification_id, notifications, retry};
@@ -83,11 +83,20 @@ async fn nothing_is_claimed_twice(store: &dyn Store) {
     assert_eq!(claim_at_most(store, 1, NOW.plus_seconds(3600)).await, None, "time alone frees nothing");
 }
 
+/// Deliveries live in a space of their own, and so do their lanes.
+fn tenant_of(lane: Lane) -> TenantId {
+    if lane.outlet == Outlet::Endpoints { TenantId::DEFAULT.deliveries() } else { TenantId::DEFAULT }
+}
+
 /// One notification in every lane, `count` times over.
 async fn fill_lanes(store: &dyn Store, count: usize) {
     for _ in 0..count {
-        let one =
-            |lane: Lane| Notification { channel: lane.channel, priority: lane.priority, ..notification(NOW) };
+        let one = |lane: Lane| Notification {
+            tenant: tenant_of(lane),
+            channel: lane.outlet.channel(),
+            priority: lane.priority,
+            ..notification(NOW)
+        };
         let all: Vec<Notification> = lanes().into_iter().map(one).collect();
         put(store, &all).await;
     }
@@ -99,7 +108,7 @@ fn lanes_of(lease: &ClaimedLease) -> Vec<Lane> {
 
 async fn each_lane_gives_its_quota_in_the_order_asked(store: &dyn Store) {
     fill_lanes(store, 4).await;
-    let lane = |channel, priority| Lane { channel, priority };
+    let lane = |channel: Channel, priority| Lane { outlet: channel.into(), priority };
     let low = lane(Channel::Push, Priority::Low);
     let high = lane(Channel::Email, Priority::High);
     let normal = lane(Channel::Push, Priority::Normal);
@@ -111,7 +120,7 @@ async fn each_lane_gives_its_quota_in_the_order_asked(store: &dyn Store) {
 
 async fn lanes_that_are_not_asked_keep_theirs(store: &dyn Store) {
     fill_lanes(store, 1).await;
-    let sms = Lane { channel: Channel::Sms, priority: Priority::High };
+    let sms = Lane { outlet: Channel::Sms.into(), priority: Priority::High };
     for expected in [Some(vec![sms]), None] {
         let params = ClaimParams { lanes: vec![(sms, 5)], ..claim_params("w", 0, NOW) };
         assert_eq!(store.claim(params).await.unwrap().as_ref().map(lanes_of), expected);
@@ -212,8 +221,8 @@ async fn a_lane_may_be_served_twice_within_the_limits(store: &dyn Store) {
     put(store, &push).await;
     let (of_sms, of_push) = (sms[0].lane(), push[0].lane());
     let mut allowance = Allowance::new(9);
-    for set in ChannelSet::all().filter(|set| set.contains(Channel::Sms)) {
-        let alone = set.channels().count() == 1;
+    for set in OutletSet::all().filter(|set| set.contains(Channel::Sms.into())) {
+        let alone = set.outlets().count() == 1;
         allowance.limit(set, if alone { 4 } else { 8 });
     }
     let lanes = vec![(of_sms, 2), (of_push, 1), (of_sms, 100), (of_push, 100)];

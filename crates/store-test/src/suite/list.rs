@@ -124,6 +124,7 @@ fn is_chosen(filter: &NotificationFilter, n: &Notification) -> bool {
         recipient_id,
         created_after,
         created_before,
+        failure_reason,
     } = filter;
     [
         status.is_none() || *status == Some(n.status),
@@ -133,6 +134,7 @@ fn is_chosen(filter: &NotificationFilter, n: &Notification) -> bool {
         recipient_id.is_none() || recipient_id.as_deref() == Some(n.recipient_id.as_str()),
         created_after.is_none_or(|at| at <= n.created_at),
         created_before.is_none_or(|at| n.created_at < at),
+        failure_reason.is_none() || *failure_reason == n.failure_reason,
     ]
     .into_iter()
     .all(|holds| holds)

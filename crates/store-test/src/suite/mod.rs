@@ -4,7 +4,9 @@ mod cancel;
 mod catalog;
 mod claim;
 mod counts;
+mod dead_letters;
 mod expire;
+mod latest;
 mod lease;
 mod list;
 mod promote;
@@ -69,7 +71,9 @@ const TOPICS: &[&[Check]] = &[
     expire::CHECKS,
     cancel::CHECKS,
     redrive::CHECKS,
+    dead_letters::CHECKS,
     reported::CHECKS,
+    latest::CHECKS,
     receipts::CHECKS,
     suppressions::CHECKS,
     counts::CHECKS,

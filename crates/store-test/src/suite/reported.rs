@@ -258,6 +258,7 @@ async fn what_is_stored_later_lies_behind_the_end(store: &dyn Store) {
     let other = tenant(store, "other", NOW).await;
     append(store, &with(|_| ())).await;
     let end = store.end().await.unwrap();
+    assert_eq!(store.reach().await.unwrap(), end, "nobody else writes");
     for tenant in [TenantId::DEFAULT, other] {
         assert_eq!(store.feed(tenant, end, 10).await.unwrap(), FeedPage { events: vec![], next: end });
     }

@@ -2,7 +2,7 @@
 //!
 //! Lately is checked well away from the ends of its spans: a store may count in slots of ten seconds.
 
-use angaros_domain::{Channel, Lane, Notification, Priority, Status, Timestamp};
+use angaros_domain::{Channel, Notification, Priority, Status, Timestamp};
 use angaros_store::{Activity, ClaimParams, LaneDepth, Stats, Store};
 
 use super::checks;
@@ -37,11 +37,9 @@ async fn depths_are_counted_by_lane(store: &dyn Store) {
     expected.sort_by_key(|depth| depth.lane);
     assert_eq!(stats(store, NOW).await.depths, expected);
 
-    let Lane { channel, priority } = urgent.lane();
-    let params = ClaimParams {
-        lanes: vec![(Lane { channel, priority }, 10), (all[0].lane(), 2)],
-        ..claim_params("w", 0, NOW)
-    };
+    let urgent_lane = urgent.lane();
+    let params =
+        ClaimParams { lanes: vec![(urgent_lane, 10), (all[0].lane(), 2)], ..claim_params("w", 0, NOW) };
     store.claim(params).await.unwrap();
     assert_eq!(stats(store, NOW).await.depths, [depth(all[0].lane(), 1), depth(mail.lane(), 1)]);
 }

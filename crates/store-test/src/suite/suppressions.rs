@@ -15,6 +15,7 @@ use crate::steps::{claim, claim_of, item, put, put_settled, rescue_all, settle_i
 
 checks!(suppressions:
     an_address_is_added_once_and_the_first_stays,
+    the_longest_address_can_be_suppressed,
     what_is_taken_off_is_sent_again,
     tenants_have_lists_of_their_own,
     the_latest_come_first_page_by_page,
@@ -55,6 +56,21 @@ fn manual(address: Address) -> Suppression {
 
 async fn suppress(store: &dyn Store, suppression: &Suppression) -> Suppressed {
     store.suppress(vec![suppression.clone()]).await.unwrap().remove(0)
+}
+
+/// An index may have a limit for what it holds, and text that does not compress comes to it first.
+async fn the_longest_address_can_be_suppressed(store: &dyn Store) {
+    let mut state = 1_u32;
+    let token: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + (state >> 24) as u8 % 90)
+    })
+    .take(4_096)
+    .collect();
+    let address = Address::new(Channel::Push, &token);
+    assert_eq!(suppress(store, &manual(address.clone())).await, Suppressed::Added);
+    assert!(matches!(suppress(store, &manual(address.clone())).await, Suppressed::Already(_)));
+    assert!(unsuppress(store, address).await);
 }
 
 async fn unsuppress(store: &dyn Store, address: Address) -> bool {

@@ -8,12 +8,12 @@ use angaros_bench::{Footprint, Load, Measurement, Outcome, Profile, Target, Work
 use angaros_clock::Clock;
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use super::child::Service;
 use super::{Bench, Scenario};
+use crate::progress::{Progress, Unit};
 
 /// Requests for many items need fewer connections to keep a service busy.
 const CONNECTIONS_SHARE: u64 = 8;
@@ -28,7 +28,7 @@ pub(super) struct Bed {
     pub(super) clock: Clock,
     pub(super) seed: u64,
     folder: TempDir,
-    bar: ProgressBar,
+    progress: Progress,
 }
 
 /// A service to put load on.
@@ -39,7 +39,7 @@ pub(super) struct Subject {
 }
 
 impl Bed {
-    pub(super) fn new(options: Bench) -> Result<Bed> {
+    pub(super) fn new(options: Bench, as_json: bool) -> Result<Bed> {
         let clock = Clock::system();
         // What a running service already has would count as sent before.
         let other = || if options.url.is_some() { clock.now().as_millis().unsigned_abs() } else { 1 };
@@ -50,20 +50,18 @@ impl Bed {
             Some(dir) => builder.tempdir_in(dir).with_context(|| format!("{} cannot be used", dir.display())),
             None => builder.tempdir().context("no temporary folder can be made"),
         }?;
-        let bar = ProgressBar::new_spinner()
-            .with_style(ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}")?);
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Ok(Bed { options, clock, seed, folder, bar })
+        let progress = if as_json { Progress::hidden() } else { Progress::endless(Unit::Nothing) };
+        Ok(Bed { options, clock, seed, folder, progress })
     }
 
     /// Says what is going on.
     pub(super) fn say(&self, what: impl Into<String>) {
-        self.bar.set_message(what.into());
+        self.progress.say(what);
     }
 
     /// Nothing more is going on.
     pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.progress.finish();
     }
 
     /// What so many events of a scenario are like. No two scenarios have the same: they may share a service.

@@ -7,49 +7,58 @@ mod ingest;
 mod limit;
 mod notify;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
 
 use angaros_bench::{Measurement, table};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use serde::Serialize;
 
+use super::{Globals, interrupt};
 use bed::Bed;
+
+use crate::exit::Exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  angaros bench --only events-bulk --events 1000000
+  angaros bench --only events-single,events-bulk --report report.json
+  angaros bench --url http://127.0.0.1:8080 --only notifications-batch --json";
 
 /// Measure how fast it is on this machine, next to what this machine could do at most.
 ///
 /// Starts a service of its own on a temporary folder, with rate limits off, puts load on it over HTTP, and removes
 /// everything again. With --url it measures a running service instead, which keeps what was sent to it.
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Bench {
     /// Measure only these; everything by default
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO")]
     only: Vec<Scenario>,
     /// Events of each scenario
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     events: u64,
     /// Notifications of each scenario
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     notifications: u64,
     /// Connections for single requests; requests that carry many go over an eighth of them
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     connections: u64,
     /// Events of one bulk request
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     bulk_size: u64,
     /// The share of events that were sent before, from 0 to 1
-    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = share)]
     duplicates: f64,
     /// How many recipients there are
-    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     recipients: u64,
     /// How many campaigns there are
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     campaigns: u64,
     /// The days over which events happened, in order
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(0..=3_650))]
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(0..=3_650))]
     days: u32,
     /// Sizes of the log, in events, at which growth is measured
     #[arg(
@@ -61,7 +70,7 @@ pub(crate) struct Bench {
     )]
     sizes: Vec<u64>,
     /// How often each question is asked
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     samples: u64,
     /// The length of the stream whose memory is measured, in bytes
     #[arg(long, default_value_t = 2_000_000_000, value_name = "BYTES")]
@@ -70,11 +79,11 @@ pub(crate) struct Bench {
     #[arg(long, default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     seconds_max: u64,
     /// The same number makes the same events; 1 by default, and another one each time for a running service
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Also write JSON to this file; - writes it to standard output instead of the table
+    /// Also write the report to this file, as JSON
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    report: Option<PathBuf>,
     /// Where the temporary folder is made: the disk that is measured
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     dir: Option<PathBuf>,
@@ -123,13 +132,15 @@ struct Report {
 }
 
 impl Bench {
-    pub(crate) async fn run(self) -> Result<ExitCode> {
-        let bed = Bed::new(self)?;
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
+        let bed = Bed::new(self, globals.json)?;
+        let stop = interrupt::token(|| ())?;
         let measured = tokio::select! {
-            measured = Box::pin(measure(&bed)) => measured,
-            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            measured = Box::pin(measure(&bed)) => Some(measured),
+            () = stop.cancelled() => None,
         };
         bed.finish();
+        let Some(measured) = measured else { return Ok(Exit::Interrupted) };
         let options = &bed.options;
         let report = Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -140,9 +151,9 @@ impl Bench {
             duplicates: options.duplicates,
             measurements: measured?,
         };
-        report.show(options.json.as_deref())?;
+        report.show(options.report.as_deref(), globals.json)?;
         let failed = report.measurements.iter().any(|measured| measured.errors > 0);
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if failed { Exit::Failed } else { Exit::Done })
     }
 }
 
@@ -166,18 +177,18 @@ async fn measure(bed: &Bed) -> Result<Vec<Measurement>> {
 }
 
 impl Report {
-    fn show(&self, json: Option<&std::path::Path>) -> Result<()> {
+    fn show(&self, file: Option<&Path>, as_json: bool) -> Result<()> {
         let text = serde_json::to_string_pretty(self)?;
-        match json {
-            Some(path) if path.as_os_str() == "-" => println!("{text}"),
-            Some(path) => {
-                print!("{}", table(&self.measurements));
-                std::fs::write(path, text + "\n")
-                    .with_context(|| format!("{} cannot be written", path.display()))?;
-            }
-            None => print!("{}", table(&self.measurements)),
+        if as_json {
+            println!("{text}");
+        } else {
+            print!("{}", table(&self.measurements));
         }
-        Ok(())
+        match file {
+            Some(file) => std::fs::write(file, text + "\n")
+                .with_context(|| format!("{} cannot be written", file.display())),
+            None => Ok(()),
+        }
     }
 }
 

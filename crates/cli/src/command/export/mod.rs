@@ -3,7 +3,6 @@
 mod output;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use angaros_clock::Clock;
@@ -11,24 +10,31 @@ use angaros_domain::Timestamp;
 use angaros_domain::event::PROVIDER_ANGAROS;
 use anyhow::Result;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use self::output::{Form, Output};
 use super::choice::point_in_time;
 use super::feed::{Feed, Filter, LoggedEvent, PAGE_MAX, is_closed_pipe};
-use super::interrupt;
+use super::{Globals, interrupt};
 use crate::client::{Client, ClientArgs, Patience};
+use crate::exit::Exit;
+use crate::progress::{Progress, Unit};
+
+const EXAMPLES: &str = "\
+Examples:
+  angaros export --output events.ndjson
+  angaros export --format csv --from 2026-01-01T00:00:00Z --output january.csv
+  angaros export --provider shop --event-name purchase | wc -l";
 
 /// Export events to a file that import reads.
 ///
 /// They come in the order in which they were stored, and go into another service as they are. Left out unless asked for: the engine's
 /// own events, because only an engine may write them, and what a service gives to an event when it stores it.
-///
-/// Example: angaros export --format csv --from 2026-01-01T00:00:00Z --output january.csv
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Export {
     /// How events are written
-    #[arg(long, default_value = "ndjson")]
+    #[arg(long, value_name = "FORMAT", default_value = "ndjson")]
     format: Form,
     /// Write to this file, which is there once it is complete; otherwise to standard output
     #[arg(long, value_name = "FILE")]
@@ -55,13 +61,13 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
         let client = Client::new(self.client.clone())?;
         let stop = interrupt::token(|| ())?;
-        let bar = ProgressBar::new_spinner();
-        bar.set_style(ProgressStyle::with_template("{spinner} {human_pos} events {per_sec}")?);
-        let above = bar.clone();
-        let tell = move |text: String| above.suspend(|| eprintln!("{text}"));
+        let progress =
+            if globals.json { Progress::hidden() } else { Progress::endless(Unit::Things("events")) };
+        let above = progress.clone();
+        let tell = move |text: String| above.tell_above(&text);
         let limit = Duration::from_secs(self.patience);
         let patience = Patience::new(Clock::system(), limit, stop.clone(), tell);
         let mut feed = Feed::after(&client, &patience, None);
@@ -69,32 +75,36 @@ impl Export {
         loop {
             let page = if stop.is_cancelled() { None } else { feed.page(PAGE_MAX).await? };
             let Some(events) = page else {
-                bar.finish_and_clear();
+                progress.finish();
                 eprintln!("interrupted after {} events", output.count());
-                return Ok(interrupt::exit_code());
+                return Ok(Exit::Interrupted);
             };
             for event in events.into_iter().filter(|event| self.shows(event)) {
                 match output.write(event) {
                     // Whoever reads has seen enough.
-                    Err(error) if is_closed_pipe(&error) => return Ok(ExitCode::SUCCESS),
+                    Err(error) if is_closed_pipe(&error) => return Ok(Exit::Done),
                     written => written?,
                 }
             }
-            bar.set_position(output.count());
+            progress.reach(output.count());
             if feed.is_at_end() {
                 break;
             }
         }
-        bar.finish_and_clear();
+        progress.finish();
         let count = output.count();
         match output.finish() {
             Err(error) if is_closed_pipe(&error) => {}
             finished => {
                 finished?;
-                eprintln!("{count} events");
+                match &self.output {
+                    // Standard output holds the events themselves.
+                    Some(file) if globals.json => println!("{}", json!({ "events": count, "output": file })),
+                    _ => eprintln!("{count} events"),
+                }
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     }
 
     fn shows(&self, event: &LoggedEvent) -> bool {

@@ -18,27 +18,31 @@ mod table;
 mod tally;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use angaros_clock::Clock;
 use anyhow::Result;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use self::ledger::Ledger;
 use self::sending::{End, Sending};
 use self::source::{Format, Source};
 use self::tally::Summary;
-use super::interrupt;
+use super::{Globals, interrupt};
 use crate::client::{Client, ClientArgs, Patience};
+use crate::exit::Exit;
+use crate::progress::{Progress, Unit};
+
+const EXAMPLES: &str = "\
+Examples:
+  angaros import events.csv
+  angaros import events.ndjson --url https://angaros.example.com --in-flight 8
+  zcat events.ndjson.gz | angaros import -";
 
 /// Import events from a file of NDJSON, JSON or CSV.
 ///
 /// Each event is stored once for ever by its key, so nothing happens twice if rows are sent again: not when an answer is
 /// lost, and not when the whole file is imported once more.
-///
-/// Example: angaros import events.csv
 ///
 /// NDJSON and JSON hold events as the API takes them. CSV begins with a row of column names: provider, event_id,
 /// event_name (or event_type, type), recipient_id (or user_id), message_id, campaign_id, channel, occurred_at (or
@@ -49,14 +53,15 @@ use crate::client::{Client, ClientArgs, Patience};
 /// kept in FILE.import.json: after Ctrl-C, a crash or a service that went away the same command goes on there. Rows whose
 /// answer was lost then count as duplicates.
 ///
-/// Exit code 0 if every row is stored, 1 if some were rejected or it failed, 130 if it was interrupted.
+/// Exit code 0 if every row is stored, 3 if some were rejected, 1 if it failed, 130 if it was interrupted.
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Import {
     /// A .ndjson, .json or .csv file, or - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What the file holds, if its name does not say so; standard input is NDJSON
-    #[arg(long)]
+    #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Where rejected rows go instead of FILE.rejects.ndjson; for standard input nowhere unless this says so
     #[arg(long, value_name = "FILE")]
@@ -70,22 +75,19 @@ pub(crate) struct Import {
     /// How long to keep asking a service that does not answer
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     patience: u64,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     client: ClientArgs,
 }
 
 impl Import {
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
         let source = Source::find(&self.file, self.format)?;
         let client = Client::new(self.client.clone())?;
         let mut ledger = Ledger::open(&source, self.rejects.clone(), self.restart)?;
         let clock = Clock::system();
-        let bar = bar(&source)?;
-        let above = bar.clone();
-        let tell = move |text: String| above.suspend(|| eprintln!("{text}"));
+        let progress = if globals.json { Progress::hidden() } else { progress_of(&source) };
+        let above = progress.clone();
+        let tell = move |text: String| above.tell_above(&text);
         let stopping = tell.clone();
         let stop = interrupt::token(move || {
             stopping("stopping: waiting for the requests that are under way".into());
@@ -105,13 +107,13 @@ impl Import {
         let watch = clock.stopwatch();
         let batches = batch::read(&source, resumed_rows)?;
         let end = sending.run(batches, &mut ledger, |batch, ledger| {
-            bar.set_position(batch.read_bytes);
+            progress.reach(batch.read_bytes);
             let rows = ledger.tally.rows();
             let per_second = (rows - resumed_rows) as f64 / watch.elapsed().as_secs_f64().max(0.001);
-            bar.set_message(format!("{rows} rows, {per_second:.0} rows/s"));
+            progress.say(format!("{rows} rows, {per_second:.0} rows/s"));
         });
         let end = Box::pin(end).await;
-        bar.finish_and_clear();
+        progress.finish();
 
         let is_complete = matches!(end, Ok(End::Complete));
         if is_complete {
@@ -119,7 +121,7 @@ impl Import {
         }
         let (tally, took) = (ledger.tally, watch.elapsed());
         let summary = Summary { tally, resumed_rows, took, is_complete, rejects: ledger.rejects() };
-        if self.json {
+        if globals.json {
             println!("{}", summary.json());
         } else if is_complete {
             println!("{}", summary.text());
@@ -130,21 +132,17 @@ impl Import {
             eprintln!("the same command goes on here");
         }
         Ok(match end? {
-            End::Interrupted => interrupt::exit_code(),
-            End::Complete if tally.rejected() > 0 => ExitCode::FAILURE,
-            End::Complete => ExitCode::SUCCESS,
+            End::Interrupted => Exit::Interrupted,
+            End::Complete if tally.rejected() > 0 => Exit::Found,
+            End::Complete => Exit::Done,
         })
     }
 }
 
-/// Shows how far it is, if there is a terminal to show it on.
-fn bar(source: &Source) -> Result<ProgressBar> {
-    let (bar, style) = match &source.identity {
-        Some(identity) => {
-            (ProgressBar::new(identity.size_bytes), "{bar:30} {bytes}/{total_bytes} {msg} {eta} left")
-        }
-        None => (ProgressBar::new_spinner(), "{spinner} {bytes} {msg}"),
-    };
-    bar.set_style(ProgressStyle::with_template(style)?);
-    Ok(bar)
+/// Shows how far it is.
+fn progress_of(source: &Source) -> Progress {
+    match &source.identity {
+        Some(identity) => Progress::of(identity.size_bytes, Unit::Bytes),
+        None => Progress::endless(Unit::Bytes),
+    }
 }

@@ -3,21 +3,21 @@
 mod file;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use angaros_clock::Clock;
 use angaros_domain::{Channel, SuppressionReason};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::choice::one_of;
-use super::interrupt;
+use super::{Globals, interrupt};
 use crate::client::{Client, ClientArgs, Patience};
+use crate::exit::Exit;
+use crate::progress::{Progress, Unit};
 use file::{Defaults, Rows};
 
 /// Addresses in one request.
@@ -25,16 +25,31 @@ const PAGE: usize = 200;
 /// How long to keep asking a service that does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  angaros suppressions list
+  angaros suppressions list --channel email --reason complained --json";
+const ADD_EXAMPLES: &str = "\
+Examples:
+  angaros suppressions add --channel sms --address +15550100123 --reason opted_out";
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  angaros suppressions remove --channel email --address ada@example.com";
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  angaros suppressions import bounced.csv --channel email --reason bounced";
+const EXAMPLES: &str = "\
+Examples:
+  angaros suppressions list --reason complained
+  angaros suppressions add --channel email --address ada@example.com --reason unsubscribed
+  angaros suppressions import bounced.csv --channel email --reason bounced";
+
 /// Show and change the suppression list: addresses that nothing is sent to.
-///
-/// Example: angaros suppressions add --channel email --address ada@example.org --reason unsubscribed
 #[derive(Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Suppressions {
     #[command(subcommand)]
     action: Action,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -42,50 +57,54 @@ pub(crate) struct Suppressions {
 #[derive(Subcommand)]
 enum Action {
     /// Show the list, the latest first; as JSON one object a line
+    #[command(after_long_help = LIST_EXAMPLES)]
     List {
         /// Only addresses of this channel
-        #[arg(long, value_parser = channel())]
+        #[arg(long, value_name = "CHANNEL", value_parser = channel())]
         channel: Option<Channel>,
         /// Only those that are suppressed for this reason
-        #[arg(long, value_parser = reason())]
+        #[arg(long, value_name = "REASON", value_parser = reason())]
         reason: Option<SuppressionReason>,
         /// Only this one
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         address: Option<String>,
     },
     /// Put an address on the list
+    #[command(after_long_help = ADD_EXAMPLES)]
     Add {
         /// Of which channel it is an address
-        #[arg(long, value_parser = channel())]
+        #[arg(long, value_name = "CHANNEL", value_parser = channel())]
         channel: Channel,
         /// E.164 number, e-mail address, token or URL
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         address: String,
         /// Why
-        #[arg(long, default_value = "manual", value_parser = reason())]
+        #[arg(long, value_name = "REASON", default_value = "manual", value_parser = reason())]
         reason: SuppressionReason,
     },
     /// Take an address off the list
+    #[command(after_long_help = REMOVE_EXAMPLES)]
     Remove {
         /// Of which channel it is an address
-        #[arg(long, value_parser = channel())]
+        #[arg(long, value_name = "CHANNEL", value_parser = channel())]
         channel: Channel,
         /// The address
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         address: String,
     },
     /// Put the addresses of a CSV file on the list
     ///
     /// The first row names the columns: `address`, and `channel` and `reason` where they differ from row to row. What is
     /// on the list already stays as it is, so the same import can be run again.
+    #[command(after_long_help = IMPORT_EXAMPLES)]
     Import {
         /// The file
         file: PathBuf,
         /// The channel of rows that name none
-        #[arg(long, value_parser = channel())]
+        #[arg(long, value_name = "CHANNEL", value_parser = channel())]
         channel: Option<Channel>,
         /// The reason of rows that name none
-        #[arg(long, default_value = "manual", value_parser = reason())]
+        #[arg(long, value_name = "REASON", default_value = "manual", value_parser = reason())]
         reason: SuppressionReason,
     },
 }
@@ -99,7 +118,7 @@ fn reason() -> impl clap::builder::TypedValueParser<Value = SuppressionReason> {
 }
 
 impl Suppressions {
-    pub(crate) async fn run(self) -> Result<ExitCode> {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<Exit> {
         let client = Client::new(self.client.clone())?;
         match self.action {
             Action::List { channel, reason, address } => {
@@ -108,23 +127,25 @@ impl Suppressions {
                     ("reason", reason.map(|reason| reason.as_str().to_owned())),
                     ("address", address),
                 ];
-                list(&client, filters, self.json).await?;
+                list(&client, filters, globals.json).await?;
             }
             Action::Add { channel, address, reason } => {
                 let body = json!({ "channel": channel, "address": address, "reason": reason });
-                show(&client.post("/suppressions", &body).await?, self.json);
+                show(&client.post("/suppressions", &body).await?, globals.json);
             }
             Action::Remove { channel, address } => {
                 client.delete(&format!("/suppressions/{channel}/{}", encoded(&address))).await?;
-                if !self.json {
+                if globals.json {
+                    println!("{}", json!({ "channel": channel, "address": address, "removed": true }));
+                } else {
                     println!("removed");
                 }
             }
             Action::Import { file, channel, reason } => {
-                return import(&client, &file, Defaults { channel, reason }, self.json).await;
+                return import(&client, &file, Defaults { channel, reason }, globals.json).await;
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     }
 }
 
@@ -175,17 +196,11 @@ struct Receipt {
     duplicates: u64,
 }
 
-async fn import(
-    client: &Client,
-    file: &std::path::Path,
-    defaults: Defaults,
-    as_json: bool,
-) -> Result<ExitCode> {
+async fn import(client: &Client, file: &std::path::Path, defaults: Defaults, as_json: bool) -> Result<Exit> {
     let mut rows = Rows::open(file, defaults)?;
-    let bar = if as_json { ProgressBar::hidden() } else { ProgressBar::new(rows.size_bytes()) };
-    bar.set_style(ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta} left")?);
-    let above = bar.clone();
-    let tell = move |text: String| above.suspend(|| eprintln!("{text}"));
+    let progress = if as_json { Progress::hidden() } else { Progress::of(rows.size_bytes(), Unit::Bytes) };
+    let above = progress.clone();
+    let tell = move |text: String| above.tell_above(&text);
     let stop = interrupt::token(|| ())?;
     let patience = Patience::new(Clock::system(), PATIENCE, stop.clone(), tell);
     let (mut created, mut duplicates) = (0, 0);
@@ -194,18 +209,18 @@ async fn import(
         let asked = patience.ask(async || client.try_post("/suppressions/bulk", body.clone()).await).await;
         let receipt: Receipt = match asked {
             Ok(Some(receipt)) if !stop.is_cancelled() => receipt,
-            Ok(_) => return Ok(interrupt::exit_code()),
+            Ok(_) => return Ok(Exit::Interrupted),
             Err(error) => bail!("rows from line {} on are not on the list: {error:#}", batch.first_line),
         };
         created += receipt.created;
         duplicates += receipt.duplicates;
-        bar.set_position(rows.read_bytes());
+        progress.reach(rows.read_bytes());
     }
-    bar.finish_and_clear();
+    progress.finish();
     if as_json {
         println!("{}", json!({ "created": created, "duplicates": duplicates }));
     } else {
         println!("{created} addresses are new on the list, {duplicates} were there before");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }

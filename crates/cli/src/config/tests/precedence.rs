@@ -55,8 +55,9 @@ fn every_type_can_come_from_the_environment() {
 
 #[test]
 fn text_that_looks_like_a_number_stays_text_where_text_is_wanted() {
-    let loaded = good("", &[("DATABASE_URL", "sqlite://1"), ("ANGAROS_REDIS__URL", "5")]);
-    assert_eq!(loaded.config.storage.url.path(), Path::new("1"));
+    let loaded = good("", &[("DATABASE_URL", "sqlite://1"), ("ANGAROS_REDIS__PREFIX", "5")]);
+    assert_eq!(loaded.config.storage.url.file(), Some(Path::new("1")));
+    assert_eq!(loaded.config.redis.prefix, "5");
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn an_empty_list_can_be_given() {
 #[test]
 fn the_store_can_be_named_in_four_ways() {
     let path = |text, variables, overrides: &Overrides| {
-        load_with(text, variables, overrides).ok().unwrap().config.storage.url.path().to_path_buf()
+        load_with(text, variables, overrides).ok().unwrap().config.storage.url.file().unwrap().to_path_buf()
     };
     let file = "[storage]\nurl = \"sqlite:///var/lib/a.db\"\n";
     let none = Overrides::default();
@@ -85,6 +86,18 @@ fn the_store_can_be_named_in_four_ways() {
         PathBuf::from("data/angaros.db"),
         "what is overruled cannot stop the start"
     );
+}
+
+#[test]
+fn a_database_server_is_shown_without_user_and_password() {
+    for scheme in ["postgres", "postgresql"] {
+        let url = format!("{scheme}://ada:hunter2@db.example.org:6432/angaros?sslmode=require");
+        let loaded = good("", &[("DATABASE_URL", &url)]);
+        assert_eq!(loaded.config.storage.url.file(), None);
+        let line = shown(&loaded, "storage.url");
+        assert_eq!(line, ("postgres://db.example.org/angaros".into(), "DATABASE_URL".into()));
+        assert!(!format!("{:?}", loaded.config.storage).contains("hunter2"));
+    }
 }
 
 #[test]

@@ -31,10 +31,41 @@ fn a_misspelt_key_is_named_with_what_was_meant() {
             "unknown key `channels.emial` in angaros.toml:1: \"emial\" must be one of sms, email, push, webhook; \
              did you mean \"email\"?",
         ),
-        ("[redis]\ncolour = 1\n", "unknown key `redis.colour` in angaros.toml:2: [redis] has url"),
+        (
+            "[redis]\ncolour = 1\n",
+            "unknown key `redis.colour` in angaros.toml:2: [redis] has prefix, url, workers_min",
+        ),
         ("[attic]\n", "unknown key `attic` in angaros.toml:1: angaros.example.toml shows all keys"),
     ] {
         assert_eq!(bad(text, &[]), [expected]);
+    }
+}
+
+#[test]
+fn what_redis_can_not_be_told_is_refused_without_showing_its_password() {
+    for (text, expected) in [
+        (
+            "[redis]\nurl = \"http://:hunter2@h\"\n",
+            "`redis.url` in angaros.toml:2 must be redis://HOST:PORT/DATABASE, or rediss:// for TLS",
+        ),
+        (
+            "[redis]\nprefix = \"\"\n",
+            "`redis.prefix` in angaros.toml:2 must have 1 to 64 letters, digits, -, _ or :",
+        ),
+        (
+            "[redis]\nprefix = \"a b\"\n",
+            "`redis.prefix` in angaros.toml:2 must have 1 to 64 letters, digits, -, _ or :",
+        ),
+        ("[redis]\nworkers_min = 0\n", "`redis.workers_min` in angaros.toml:2 must be 1 to 10000, not 0"),
+    ] {
+        assert_eq!(bad(text, &[]), [expected]);
+    }
+    for url in ["", "redis://h", "rediss://user:password@h:6380/2"] {
+        assert_eq!(
+            good("", &[("REDIS_URL", url)]).config.redis.settings().is_some(),
+            !url.is_empty(),
+            "{url}"
+        );
     }
 }
 
@@ -146,11 +177,16 @@ fn values_out_of_bounds_are_named_with_the_bounds() {
 }
 
 #[test]
-fn a_database_server_is_refused_without_showing_its_password() {
-    for scheme in ["postgres", "postgresql"] {
-        let found = bad("", &[("DATABASE_URL", &format!("{scheme}://u:hunter2@h/db"))]);
-        let expected = "`storage.url` in DATABASE_URL must be sqlite://PATH: this version has only the embedded store. \
-                        Unset it, or overrule it with --data-dir";
+fn a_store_that_cannot_be_is_refused_without_showing_its_password() {
+    for (rest, why) in [
+        ("u:hunter2@h/db?sslmode=hunter2", "is no URL of a PostgreSQL database"),
+        ("u:hunter2@/db", "names no host"),
+        ("u:hunter2@h/db?options=-c%20a%3Db", "must not have `options`: poolers refuse them"),
+    ] {
+        let found = bad("", &[("DATABASE_URL", &format!("postgres://{rest}"))]);
+        let expected = format!(
+            "`storage.url` in DATABASE_URL must be postgres://USER:PASSWORD@HOST:PORT/DATABASE, but {why}"
+        );
         assert_eq!(found, [expected]);
     }
     for url in ["mysql://u:hunter2@h/db", "hunter2", "sqlite://", "sqlite://dir/", "sqlite://a.db?hunter2"] {

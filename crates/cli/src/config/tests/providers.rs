@@ -52,12 +52,16 @@ fn a_provider_needs_a_kind_and_what_its_kind_needs() {
         (
             "[providers.x]\nkind = \"sandbox\"\nurl = \"u\"\n",
             "unknown key `providers.x.url` in angaros.toml:3: [providers.x] has kind, success_rate, failure, latency_ms, \
-             rate_per_second",
+             outage_every_seconds, outage_seconds, receipts, rate_per_second",
         ),
         (
             "[providers.sandbox]\nfailure = \"permanant\"\n",
             "`providers.sandbox.failure` in angaros.toml:2 must be one of transient, permanent, timeout, throttled; \
              did you mean \"permanent\"?",
+        ),
+        (
+            "[providers.sandbox]\noutage_seconds = 5\n",
+            "`providers.sandbox.outage_seconds` in angaros.toml:2 must be 0 to 0, not 5",
         ),
         (
             "[providers.sandbox]\nsuccess_rate = 1.5\n",

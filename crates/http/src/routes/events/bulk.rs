@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::intake::{Form, Taken};
 use super::{queue, stream};
 use crate::auth::{Authorized, CanIngest};
-use crate::dto::cloud_event::CloudEvent;
+use crate::dto::cloud_event::CloudEventList;
 use crate::dto::queued::EventsQueued;
 use crate::dto::report::{EventsInput, EventsReceipt, EventsRequest, LineResult, Verdict};
 use crate::error::Problem;
@@ -71,7 +71,7 @@ enum Partial {
             ("array" = (summary = "As an array, under the other names", value = json!([
                 {"type": "purchase", "user_id": "user-1815", "timestamp": 1_770_000_000, "metadata": {"order": 4711}}
             ])))
-        )), (Vec<CloudEvent> = "application/cloudevents-batch+json", examples(
+        )), (CloudEventList = "application/cloudevents-batch+json", examples(
             ("cloud_events" = (summary = "CloudEvents", value = json!([
                 {"specversion": "1.0", "source": "/shop/checkout", "id": "4711", "type": "org.example.purchase",
                     "time": "2026-02-02T08:15:30Z", "subject": "user-1815"}

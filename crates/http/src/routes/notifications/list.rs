@@ -102,6 +102,7 @@ pub(crate) async fn list(
         recipient_id: query.recipient_id,
         created_after: query.created_after.map(|Time(at)| at),
         created_before: query.created_before.map(|Time(at)| at),
+        ..NotificationFilter::default()
     };
     let page = query.limit.page(query.cursor.as_deref());
     let found = app.service.notifications(auth.tenant(), &filter, page).await?;

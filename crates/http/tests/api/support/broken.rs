@@ -12,11 +12,11 @@ use angaros_domain::{
 };
 use angaros_store::{
     AppendReport, Audit, BatchView, CampaignCounts, CampaignSummary, Cancelled, Catalog, ClaimParams,
-    ClaimedLease, Counts, EventLog, EventMetrics, Expiry, FanOut, FannedOut, FeedPage, Idempotent, ListPlace,
-    MetricsQuery, NotificationFilter, NotificationPage, PageRequest, Pauses, Position, Promotion, Queue,
-    Reader, RedriveParams, Redriven, Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats,
-    StoreError, Submission, Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored,
-    TimelineFilter, Webhooks,
+    ClaimedLease, Counts, DeadLetterFilter, DeadLetters, EventFilter, EventLog, EventMetrics, Expiry, FanOut,
+    FannedOut, FeedPage, Idempotent, LatestEvents, ListPlace, MetricsQuery, NotificationFilter,
+    NotificationPage, PageRequest, Pauses, Position, Promotion, Queue, Reader, RedriveParams, Redriven,
+    Reported, RescueParams, Result, SentMessage, Settled, Settlement, Stats, StoreError, Submission,
+    Submitted, Suppressed, SuppressionFilter, Suppressions, TemplateStored, TimelineFilter, Webhooks,
 };
 use async_trait::async_trait;
 
@@ -95,6 +95,23 @@ impl EventLog for Broken {
     ) -> Result<Vec<Event>> {
         self.fail().await
     }
+    async fn latest_events(
+        &self,
+        _: TenantId,
+        _: &EventFilter,
+        _: Option<Position>,
+        _: usize,
+    ) -> Result<LatestEvents> {
+        self.fail().await
+    }
+    async fn series_timeline(
+        &self,
+        _: TenantId,
+        _: &EventFilter,
+        _: PageRequest<(Timestamp, EventId)>,
+    ) -> Result<Vec<Event>> {
+        self.fail().await
+    }
     async fn feed(&self, _: TenantId, _: Position, _: usize) -> Result<FeedPage> {
         self.fail().await
     }
@@ -138,6 +155,9 @@ impl Reader for Broken {
         _: &NotificationFilter,
         _: PageRequest<NotificationId>,
     ) -> Result<NotificationPage> {
+        self.fail().await
+    }
+    async fn dead_letters(&self, _: TenantId, _: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {
         self.fail().await
     }
     async fn idempotent(&self, _: TenantId, _: &IdempotencyKey) -> Result<Option<(Idempotent, Fingerprint)>> {

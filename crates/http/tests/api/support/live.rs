@@ -46,11 +46,15 @@ impl Served {
     }
 
     pub(crate) async fn with(api: Api) -> Served {
+        Served::serving(api, Server::default()).await
+    }
+
+    pub(crate) async fn serving(api: Api, server: Server) -> Served {
         let (app, folder) = App::on_disk_with(api);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = app.stopping.clone();
-        let served = tokio::spawn(serve(listener, app.router.clone(), Server::default(), stop));
+        let served = tokio::spawn(serve(listener, app.router.clone(), server, stop));
         Served { app, address, served, _folder: folder }
     }
 

@@ -14,7 +14,7 @@ use angaros_domain::api_key::{Scope, Token};
 use angaros_domain::lifecycle::Change;
 use angaros_domain::outbound::OutboundPolicy;
 use angaros_domain::request::Rules;
-use angaros_domain::{Notification, Timestamp};
+use angaros_domain::{Channel, Notification, Timestamp};
 use angaros_http::{Api, Limits, LiveSettings};
 use angaros_service::{NewKey, Service, Settings};
 use angaros_store::Store;
@@ -54,6 +54,7 @@ pub(crate) fn api() -> Api {
         require_keys: false,
         limits: Limits::default(),
         live: LiveSettings::default(),
+        pretending: vec![Channel::Push],
         metrics_text: Arc::new(|| "angaros_up 1\n".to_owned()),
         stopping: CancellationToken::new(),
     }
