@@ -25,13 +25,17 @@ export async function launch() {
   return chromium.launch({ executablePath: EXECUTABLE, args: QUIET });
 }
 
-/** Runs `visit` with a page of a new visitor, and fails if the page did anything that it must not. */
-export async function visit(browser, url, options, visit) {
+/**
+ * Runs `visit` with a page of a new visitor, and fails if the page did anything that it must not. What matches `expected` in
+ * the options may be said on the console.
+ */
+export async function visit(browser, url, { expected, ...options }, visit) {
   const context = await browser.newContext({ baseURL: url, timezoneId: "Europe/Berlin", ...options });
   const faults = [];
   const watch = (page) => {
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) faults.push(`console: ${message.text()}`);
+      const isFault = ["error", "warning"].includes(message.type()) && !expected?.test(message.text());
+      if (isFault) faults.push(`console: ${message.text()}`);
     });
     page.on("pageerror", (error) => faults.push(`thrown: ${error.message}`));
     page.on("request", (request) => {

@@ -10,8 +10,8 @@ let browser, service, key;
 before(async () => {
   browser = await launch();
   service = await start();
-  const printed = await service.command("keys", "create", "--name", "console", "--scopes", "admin");
-  key = /ang_\S+/.exec(printed)?.[0] ?? printed.trim().split(/\s+/).find((word) => word.length > 40);
+  const created = await service.command("keys", "create", "--name", "console", "--scopes", "admin", "--json");
+  key = JSON.parse(created).key;
 });
 after(async () => {
   await browser.close();

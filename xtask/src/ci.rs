@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::report::{Line, Outcome, seconds, summary};
 use crate::service::Services;
-use crate::steps::{Action, EXTRA, STEPS, Step};
+use crate::steps::{Action, STEPS, Step};
 use crate::tidy;
 
 /// Prints the steps and what they run.
@@ -19,15 +19,12 @@ pub(crate) fn list() {
     }
 }
 
-/// Runs the steps named in `only`, all but the extra ones if it is empty, until one fails. Whether all passed.
+/// Runs the steps named in `only`, all if it is empty, until one fails. Whether all passed.
 pub(crate) fn run(root: &Path, only: &[String]) -> anyhow::Result<bool> {
     if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|step| step.name != *name)) {
         bail!("there is no step {unknown}; `cargo xtask ci --list` shows them");
     }
-    let is_chosen = |step: &&Step| match only {
-        [] => !EXTRA.contains(&step.name),
-        only => only.iter().any(|name| name == step.name),
-    };
+    let is_chosen = |step: &&Step| only.is_empty() || only.iter().any(|name| name == step.name);
     let chosen: Vec<&Step> = STEPS.iter().filter(is_chosen).collect();
 
     let clock = Stopwatch::start();

@@ -57,9 +57,6 @@ const fn cargo(arguments: &'static [&'static str]) -> Action {
     Action::Cargo { arguments, environment: &[] }
 }
 
-/// Steps that run only when `--only` names them: they take long, or need what they can not bring along.
-pub(crate) const EXTRA: &[&str] = &["postgres", "browser", "schemathesis", "clients"];
-
 /// Cheap checks first: a slip should cost seconds, not the whole run. Lints go before tests because they build what
 /// they need without code generation.
 pub(crate) const STEPS: &[Step] = &[
@@ -153,8 +150,7 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::Cargo {
             arguments: &[
                 "test",
-                "--package",
-                "angaros-cli",
+                "--workspace",
                 "--locked",
                 "--test",
                 "idle",

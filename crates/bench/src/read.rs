@@ -26,6 +26,27 @@ impl Workload {
         let from = to.plus_seconds(-90 * 86_400);
         reads(samples, |_| format!("/api/v1/events/metrics?from={from}&to={to}&group_by=day"))
     }
+
+    /// The pages of the console that show what was recorded, each so many times: a name and its requests.
+    pub fn console_pages(profile: &Profile, samples: u64) -> Vec<(&'static str, Workload)> {
+        let campaign = |sample| sample % profile.campaigns.max(1);
+        let recipient = |sample| mix(profile.seed, sample) % profile.recipients.max(1);
+        let fixed = |path: &'static str| reads(samples, move |_| path.to_owned());
+        vec![
+            ("overview", fixed("/console")),
+            ("notifications", fixed("/console/notifications")),
+            ("recipient", reads(samples, |sample| format!("/console/recipients/user-{}", recipient(sample)))),
+            ("campaigns", fixed("/console/campaigns")),
+            (
+                "campaign",
+                reads(samples, |sample| format!("/console/campaigns/campaign-{}", campaign(sample))),
+            ),
+            ("events", fixed("/console/events")),
+            ("events-by-day", fixed("/console/events?group_by=day")),
+            ("events-by-campaign", fixed("/console/events?group_by=campaign")),
+            ("dead-letters", fixed("/console/dead-letters")),
+        ]
+    }
 }
 
 fn reads(samples: u64, path: impl Fn(u64) -> String) -> Workload {

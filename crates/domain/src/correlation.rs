@@ -1,9 +1,15 @@
 //! Correlation ids and W3C trace context: the threads that tie log lines, events and provider calls together.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
+
+use crate::{TenantId, Timestamp};
+
+/// How long after a correlation id was made, in milliseconds, its time leads to what its request made.
+const SPAN_MILLIS: i64 = 2_000;
 
 /// A correlation id: 1-128 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -20,6 +26,21 @@ impl CorrelationId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The time in which its request stored what it made, unless it took unusually long: two seconds from the moment that
+    /// the id names as that of its making (a version 7 UUID does, RFC 9562 section 5.7, and so do all that are made here).
+    /// What was stored then needs no index to be found by the id; everything else has a [`CorrelationId::key`].
+    pub fn span(&self) -> Option<Range<Timestamp>> {
+        let id = uuid::Uuid::try_parse(self.as_str()).ok().filter(|id| id.get_version_num() == 7)?;
+        let made_at = Timestamp::from_millis(i64::try_from(id.as_u128() >> 80).ok()?);
+        Some(made_at..made_at.plus_millis(SPAN_MILLIS))
+    }
+
+    /// A 64-bit stand-in for it. Two ids may share one, so whoever reads by it compares the text too.
+    pub fn key(&self, tenant: TenantId) -> i64 {
+        let parts = [b"correlation", &tenant.0.to_le_bytes()[..], self.as_str().as_bytes()];
+        crate::event::head(&crate::fingerprint::key_of(&parts))
     }
 }
 

@@ -113,6 +113,13 @@ impl Notification {
         }
     }
 
+    /// The key under which it is found by its correlation id, if the time that the id names does not lead to it: the caller
+    /// chose the id, or it took unusually long to be stored. Deliveries to webhook endpoints are not found so.
+    pub fn correlation_key(&self) -> Option<i64> {
+        let is_dated = self.correlation.id.span().is_some_and(|span| span.contains(&self.created_at));
+        (!is_dated && !self.tenant.is_deliveries()).then(|| self.correlation.id.key(self.tenant))
+    }
+
     /// The webhook endpoint that this is a delivery to; `None` for everything that a caller sent.
     pub fn endpoint(&self) -> Option<WebhookEndpointId> {
         self.tenant.is_deliveries().then(|| self.recipient_id.parse().ok()).flatten()

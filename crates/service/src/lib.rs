@@ -14,7 +14,6 @@ mod enqueue;
 mod error;
 mod event_metrics;
 mod fan_out;
-mod find;
 mod ingest;
 mod keys;
 mod live;

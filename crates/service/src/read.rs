@@ -1,5 +1,6 @@
 //! Questions about notifications, batches, messages and the whole.
 
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::cursor::{self, InvalidCursor};
 use angaros_domain::event::Event;
 use angaros_domain::{BatchId, EventId, Notification, NotificationId, TenantId, Timestamp};
@@ -31,6 +32,16 @@ impl Service {
             self.store.notification_page(tenant, filter, PageRequest { limit: page.limit, after }).await?;
         let next_cursor = found.next.map(|id| cursor::encode(&scope, &id.to_bytes()));
         Ok(Page { items: found.items, next_cursor })
+    }
+
+    /// The latest notifications that the request with this correlation id made, newest first, at most `limit` of them.
+    pub async fn notifications_of_request(
+        &self,
+        tenant: TenantId,
+        id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<Notification>> {
+        Ok(self.store.notifications_of_request(tenant, id, limit).await?)
     }
 
     /// A batch and where its members stand.

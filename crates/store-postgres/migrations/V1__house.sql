@@ -40,6 +40,7 @@ CREATE TABLE notifications (
     tags                text,
     metadata            text,
     correlation_id      bytea NOT NULL,
+    correlation_key     bigint,
     trace_parent        text,
     idempotency_key     text,
     -- What changes stands together: of a new version the write-ahead log gets what lies between the first and the last
@@ -64,6 +65,8 @@ CREATE INDEX notifications_channel ON notifications (tenant, channel, id);
 CREATE INDEX notifications_recipient ON notifications (recipient_key, id);
 CREATE INDEX notifications_campaign ON notifications (tenant, campaign_id, id) WHERE campaign_id IS NOT NULL;
 CREATE INDEX notifications_batch ON notifications (batch_id, id) WHERE batch_id IS NOT NULL;
+-- By the correlation ids that callers chose. Those that are made here say when, which leads to what has them as well.
+CREATE INDEX notifications_correlation ON notifications (correlation_key, id) WHERE correlation_key IS NOT NULL;
 -- Dead letters by why they were given up. With channel and campaign, so that they are counted in the index alone. Nothing of
 -- it changes with a delivery.
 CREATE INDEX notifications_failure ON notifications (tenant, failure_reason, id, channel, campaign_id)

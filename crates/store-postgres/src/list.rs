@@ -1,10 +1,14 @@
 //! Lists of notifications: keyset-paged, each served by one index.
 
+use std::collections::HashMap;
+
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::recipient_key;
 use angaros_domain::{Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{NotificationFilter, NotificationPage, PageRequest};
 use uuid::Uuid;
 
+use crate::compact::Compact;
 use crate::error::Run;
 use crate::lease::Key;
 use crate::row;
@@ -58,6 +62,11 @@ impl<'v> Conditions<'v> {
     /// On the id, with an operator.
     pub(crate) fn id(&mut self, operator: &str, id: Uuid) {
         self.add(&format!("{}.id {operator} ", self.walked), id);
+    }
+
+    /// On a column that holds a text that is nearly always an id.
+    fn compact(&mut self, sql: &str, value: &'v str) {
+        self.add(sql, Compact(value));
     }
 
     /// On a column that holds an id of something else.
@@ -123,15 +132,56 @@ pub(crate) async fn page(
     }
     let claimed = lease::claimed(session).await?;
     // What is claimed waits nowhere any more: lists of what waits do not have it.
-    let rows = select(session, conditions(tenant, filter, page.after), "DESC", page.limit + 1, "").await?;
-    let mut items = rows;
-    for n in items.iter_mut().filter(|n| claimed.contains_key(&n.id)) {
-        n.status = Status::Processing;
-    }
+    let mut items =
+        select(session, conditions(tenant, filter, page.after), "DESC", page.limit + 1, "").await?;
+    show_claimed(&mut items, &claimed);
     let more = items.len() > page.limit;
     items.truncate(page.limit);
     let next = items.last().filter(|_| more).map(|n| n.id);
     Ok(NotificationPage { items, next })
+}
+
+/// `processing` is not stored: it follows from the leases.
+fn show_claimed(items: &mut [Notification], claimed: &HashMap<NotificationId, Timestamp>) {
+    for n in items.iter_mut().filter(|n| claimed.contains_key(&n.id)) {
+        n.status = Status::Processing;
+    }
+}
+
+/// What a request made: what has its correlation id's key, and what was stored in the time that the id names.
+pub(crate) async fn of_request(
+    session: &Session<'_>,
+    tenant: TenantId,
+    id: &CorrelationId,
+    limit: usize,
+) -> Run<Vec<Notification>> {
+    let claimed = lease::claimed(session).await?;
+    let mut found = select(session, keyed(tenant, id), "DESC", limit, "").await?;
+    if let Some(dated) = dated(tenant, id) {
+        found.extend(select(session, dated, "DESC", limit, "").await?);
+    }
+    found.sort_unstable_by_key(|n| std::cmp::Reverse(n.id));
+    found.truncate(limit);
+    show_claimed(&mut found, &claimed);
+    Ok(found)
+}
+
+/// What has the key of a correlation id.
+fn keyed(tenant: TenantId, id: &CorrelationId) -> Conditions<'_> {
+    let mut conditions = Conditions::of_status(tenant, None);
+    conditions.number("n.correlation_key = ", id.key(tenant));
+    conditions.compact("n.correlation_id = ", id.as_str());
+    conditions
+}
+
+/// What was stored in the time that a correlation id names.
+fn dated(tenant: TenantId, id: &CorrelationId) -> Option<Conditions<'_>> {
+    let span = id.span()?;
+    let mut conditions = Conditions::of_status(tenant, None);
+    conditions.id(">=", id_floor(span.start));
+    conditions.id("<", id_floor(span.end));
+    conditions.compact("n.correlation_id = ", id.as_str());
+    Some(conditions)
 }
 
 /// What is in flight is found through the leases: there are few.
@@ -215,6 +265,18 @@ mod tests {
             ("notifications_pkey", NotificationFilter { created_after: Some(Timestamp::MIN), ..none() }),
         ] {
             let conditions = conditions(TenantId::DEFAULT, &filter, Some(NotificationId(id)));
+            let sql = select_sql(&conditions, "DESC", 50, "");
+            bench.walks(index, &sql, conditions.values).await;
+        }
+    }
+
+    /// What a request made is found in two places, each with an index of its own.
+    #[tokio::test]
+    async fn requests_are_found_by_their_key_and_by_their_time() {
+        let bench = Bench::new().await;
+        let id = CorrelationId::parse("019c1c3a-5407-7abc-8def-0123456789ab").unwrap();
+        let (keyed, dated) = (keyed(TenantId::DEFAULT, &id), dated(TenantId::DEFAULT, &id).unwrap());
+        for (index, conditions) in [("notifications_correlation", keyed), ("notifications_pkey", dated)] {
             let sql = select_sql(&conditions, "DESC", 50, "");
             bench.walks(index, &sql, conditions.values).await;
         }

@@ -152,8 +152,10 @@ pub(crate) async fn insert_notifications(session: &Session<'_>, all: &[&Notifica
         column(all, |n| n.provider_message_id.as_deref().map(Text)),
         column(all, |n| n.failure_reason.map(FailureReason::as_str)),
         column(all, |n| n.failure_detail.as_deref().map(Text)),
+        column(all, |n| n.correlation_key()),
     ];
-    session.put(&format!("notifications ({})", NOTIFICATION.replace("n.", "")), &columns).await?;
+    let names = NOTIFICATION.replace("n.", "");
+    session.put(&format!("notifications ({names}, correlation_key)"), &columns).await?;
     Box::pin(outcomes::begin(session, all)).await?;
     count_statuses(session, all.iter().map(|n| (*n, n.status.as_str(), 1))).await
 }

@@ -1,6 +1,7 @@
 //! The store's verbs, each handed to the file that knows it, in a transaction of its own.
 
 use angaros_domain::api_key::ApiKey;
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
@@ -171,6 +172,15 @@ impl Reader for PostgresStore {
         page: PageRequest<NotificationId>,
     ) -> Result<NotificationPage> {
         transaction!(self.inner, Read, |c| list::page(&c, tenant, filter, &page))
+    }
+
+    async fn notifications_of_request(
+        &self,
+        tenant: TenantId,
+        id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<Notification>> {
+        transaction!(self.inner, Read, |c| list::of_request(&c, tenant, id, limit))
     }
 
     async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {

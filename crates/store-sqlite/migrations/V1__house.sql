@@ -31,6 +31,7 @@ CREATE TABLE notifications (
     tags                TEXT,
     metadata            TEXT,
     correlation_id      TEXT NOT NULL,
+    correlation_key     INTEGER,
     trace_parent        TEXT,
     idempotency_key     TEXT,
     scheduled_at        INTEGER,
@@ -52,6 +53,8 @@ CREATE INDEX notifications_channel ON notifications (tenant, channel, id);
 CREATE INDEX notifications_recipient ON notifications (recipient_key, id);
 CREATE INDEX notifications_campaign ON notifications (tenant, campaign_id, id) WHERE campaign_id IS NOT NULL;
 CREATE INDEX notifications_batch ON notifications (batch_id, id) WHERE batch_id IS NOT NULL;
+-- By the correlation ids that callers chose. Those that are made here say when, which leads to what has them as well.
+CREATE INDEX notifications_correlation ON notifications (correlation_key, id) WHERE correlation_key IS NOT NULL;
 CREATE INDEX notifications_sent ON notifications (tenant, sent_at, id) WHERE sent_at IS NOT NULL;
 -- Nearly every row ends as `delivered`, where the list by id serves as well: the index holds the others only.
 CREATE INDEX notifications_status ON notifications (tenant, status, id) WHERE status <> 'delivered';

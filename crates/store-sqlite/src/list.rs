@@ -1,5 +1,6 @@
 //! Lists of notifications: keyset-paged, each served by one index that the query names.
 
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::recipient_key;
 use angaros_domain::{Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_store::{NotificationFilter, NotificationPage, PageRequest, Result};
@@ -123,6 +124,42 @@ pub(crate) fn page(
     }
 }
 
+/// What a request made: what has its correlation id's key, and what was stored in the time that the id names.
+pub(crate) fn of_request(
+    connection: &Connection,
+    tenant: TenantId,
+    id: &CorrelationId,
+    limit: usize,
+) -> Result<Vec<Notification>> {
+    let mut found =
+        select(connection, tenant, "notifications_correlation", &keyed(tenant, id), "DESC", limit)?;
+    if let Some(dated) = dated(id) {
+        found.extend(select(connection, tenant, "notifications_id", &dated, "DESC", limit)?);
+    }
+    found.sort_unstable_by_key(|(_, n)| std::cmp::Reverse(n.id));
+    found.truncate(limit);
+    let claimed = lease::claimed(connection)?;
+    let seen = found.into_iter().map(|(slot, n)| match claimed.contains_key(&slot) {
+        true => Notification { status: Status::Processing, ..n },
+        false => n,
+    });
+    Ok(seen.collect())
+}
+
+/// On the key of a correlation id.
+fn keyed(tenant: TenantId, id: &CorrelationId) -> Vec<Condition> {
+    let key = Condition::number("correlation_key = ?", id.key(tenant));
+    vec![key, Condition::text("correlation_id = ?", id.as_str())]
+}
+
+/// On the time that a correlation id names.
+fn dated(id: &CorrelationId) -> Option<Vec<Condition>> {
+    let span = id.span()?;
+    let (begin, end) = (id_floor(span.start), id_floor(span.end));
+    let is_named = Condition::text("correlation_id = ?", id.as_str());
+    Some(vec![Condition::id("id >= ?", begin), Condition::id("id < ?", end), is_named])
+}
+
 /// What is in flight is found through the leases: there are few.
 fn processing_page(
     connection: &Connection,
@@ -217,20 +254,25 @@ mod tests {
                 ..Default::default()
             },
         ];
-        for filter in filters {
-            let (tenant, after) = (TenantId::DEFAULT, Some(NotificationId(id)));
-            let conditions = conditions(tenant, &filter, after);
-            let sql =
-                format!("EXPLAIN QUERY PLAN {}", select_sql(index(tenant, &filter), &conditions, "DESC"));
+        let (tenant, after) = (TenantId::DEFAULT, Some(NotificationId(id)));
+        let of_filters =
+            filters.iter().map(|filter| (index(tenant, filter), conditions(tenant, filter, after)));
+        let request = CorrelationId::parse("019c1c3a-5407-7abc-8def-0123456789ab").unwrap();
+        let of_request = [
+            ("notifications_correlation", keyed(tenant, &request)),
+            ("notifications_id", dated(&request).unwrap()),
+        ];
+        for (index, conditions) in of_filters.chain(of_request) {
+            let sql = select_sql(index, &conditions, "DESC");
             let values = vec![1i64; conditions.len() + 2];
-            let mut statement = writer.prepare(&sql).unwrap();
+            let mut statement = writer.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let plan: Vec<String> = statement
                 .query_map(params_from_iter(values), |row| row.get(3))
                 .unwrap()
                 .map(std::result::Result::unwrap)
                 .collect();
-            assert_eq!(plan.len(), 1, "{filter:?}: {plan:?}");
-            assert!(plan[0].starts_with("SEARCH notifications USING INDEX"), "{filter:?}: {plan:?}");
+            assert_eq!(plan.len(), 1, "{sql}: {plan:?}");
+            assert!(plan[0].starts_with("SEARCH notifications USING INDEX"), "{sql}: {plan:?}");
         }
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn insert_notification(connection: &Connection, n: &Notification) -> 
     let mut statement = connection
         .prepare_cached(
             "INSERT INTO notifications VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)",
         )
         .stored()?;
     statement
@@ -125,6 +125,7 @@ pub(crate) fn insert_notification(connection: &Connection, n: &Notification) -> 
             list_text(&n.tags),
             object_text(&n.metadata),
             n.correlation.id.as_str(),
+            n.correlation_key(),
             n.correlation.trace_parent.as_ref().map(TraceParent::as_str),
             n.idempotency_key.as_ref().map(IdempotencyKey::as_str),
             millis(n.scheduled_at),

@@ -1,6 +1,7 @@
 //! The store's verbs, each handed to the file that knows it: writes to the writer, reads to the pool.
 
 use angaros_domain::api_key::ApiKey;
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
@@ -186,6 +187,16 @@ impl Reader for SqliteStore {
     ) -> Result<NotificationPage> {
         let filter = filter.clone();
         self.readers.run(move |c| list::page(c, tenant, &filter, &page)).await
+    }
+
+    async fn notifications_of_request(
+        &self,
+        tenant: TenantId,
+        id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<Notification>> {
+        let id = id.clone();
+        self.readers.run(move |c| list::of_request(c, tenant, &id, limit)).await
     }
 
     async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use angaros_domain::api_key::ApiKey;
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
@@ -188,6 +189,7 @@ hand_on! { Counts {
 hand_on! { Reader {
     fn notifications(tenant: TenantId, ids: &[NotificationId]) -> Vec<Option<Notification>>;
     fn notification_page(tenant: TenantId, filter: &NotificationFilter, page: PageRequest<NotificationId>) -> NotificationPage;
+    fn notifications_of_request(tenant: TenantId, id: &CorrelationId, limit: usize) -> Vec<Notification>;
     fn dead_letters(tenant: TenantId, filter: &DeadLetterFilter) -> Vec<DeadLetters>;
     fn idempotent(tenant: TenantId, key: &IdempotencyKey) -> Option<(Idempotent, Fingerprint)>;
     fn batch(tenant: TenantId, id: BatchId) -> Option<BatchView>;

@@ -1,6 +1,7 @@
 //! The verbs that answer questions. Every list is keyset-paged, and served by one index.
 
 use angaros_domain::batch::{Batch, StatusCounts};
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::lane::Lane;
@@ -185,6 +186,14 @@ pub trait Reader: Send + Sync + 'static {
         filter: &NotificationFilter,
         page: PageRequest<NotificationId>,
     ) -> Result<NotificationPage>;
+
+    /// The latest notifications with a correlation id, newest first, at most `limit` of them.
+    async fn notifications_of_request(
+        &self,
+        tenant: TenantId,
+        id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<Notification>>;
 
     /// How many dead letters there are for each reason that has any, in the order of [`FailureReason::ALL`]. Of each
     /// reason at most [`DEAD_LETTERS_LOOKED_AT_MAX`] are looked at.

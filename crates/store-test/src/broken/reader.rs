@@ -1,5 +1,6 @@
 //! Faults of the readers.
 
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
@@ -49,6 +50,19 @@ impl Reader for Broken {
             }
             _ => self.inner.notification_page(tenant, filter, page).await,
         }
+    }
+
+    async fn notifications_of_request(
+        &self,
+        tenant: TenantId,
+        id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<Notification>> {
+        let mut found = self.inner.notifications_of_request(tenant, id, limit).await?;
+        if self.has(Fault::RequestsAreFoundByTimeAlone) {
+            found.retain(|n| id.span().is_some_and(|span| span.contains(&n.created_at)));
+        }
+        Ok(found)
     }
 
     async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {

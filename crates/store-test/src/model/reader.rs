@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
@@ -42,6 +43,17 @@ impl Reader for MemoryStore {
         let items: Vec<Notification> = rest.by_ref().take(page.limit).collect();
         let next = rest.next().and(items.last()).map(|n| n.id);
         Ok(NotificationPage { items, next })
+    }
+
+    async fn notifications_of_request(
+        &self,
+        tenant: TenantId,
+        id: &CorrelationId,
+        limit: usize,
+    ) -> Result<Vec<Notification>> {
+        let state = self.state();
+        let of_request = state.newest_first(tenant).filter(|row| row.notification.correlation.id == *id);
+        Ok(of_request.take(limit).map(Row::seen).collect())
     }
 
     async fn dead_letters(&self, tenant: TenantId, filter: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {

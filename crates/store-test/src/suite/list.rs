@@ -1,5 +1,6 @@
 //! Lists of notifications: the newest first, filtered by what readers see, page by page.
 
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::{Channel, Notification, NotificationId, Status, TenantId};
 use angaros_store::{NotificationFilter, PageRequest, Store};
 
@@ -7,7 +8,7 @@ use super::checks;
 use crate::fixture::{NOW, deliver, elaborate, fail, notification, notifications, retry, scheduled, send};
 use crate::steps::{
     cancel, claim, claim_at_most, item, list, put, put_batch, put_settled, settle_all, settle_item,
-    settle_items,
+    settle_items, tenant,
 };
 
 checks!(list:
@@ -18,6 +19,7 @@ checks!(list:
     paging_goes_on_while_newer_ones_come,
     paging_goes_on_behind_any_id,
     rare_ones_are_found_among_many,
+    what_a_request_made_is_found_by_its_correlation_id,
 );
 
 const TENANT: TenantId = TenantId::DEFAULT;
@@ -215,4 +217,43 @@ async fn rare_ones_are_found_among_many(store: &dyn Store) {
         ..any()
     };
     assert_eq!(ids(&list(store, TENANT, &both, 5).await), [rare.id]);
+}
+
+/// Ids that callers chose, and ids that say when they were made: some of those long before what has them was stored, and
+/// some later, by clocks that differ.
+async fn what_a_request_made_is_found_by_its_correlation_id(store: &dyn Store) {
+    let made_at = |at| CorrelationId::from(notification(at).id.0);
+    let requests = [
+        CorrelationId::parse("ticket-4711").unwrap(),
+        CorrelationId::parse("9b2d7c1e-4f3a-4b8d-9c1e-0a1b2c3d4e5f").unwrap(),
+        made_at(NOW),
+        made_at(NOW.plus_millis(-1_999)),
+        made_at(NOW.plus_millis(-2_000)),
+        made_at(NOW.plus_seconds(-86_400)),
+        made_at(NOW.plus_millis(1)),
+    ];
+    let other = tenant(store, "other", NOW).await;
+    for id in requests {
+        let of_request = |mut n: Notification| {
+            n.correlation.id = id.clone();
+            n
+        };
+        let mut made: Vec<Notification> = notifications(NOW, 3).into_iter().map(of_request).collect();
+        put(store, &made).await;
+        put(store, &[notification(NOW), of_request(Notification { tenant: other, ..notification(NOW) })])
+            .await;
+        made.reverse();
+        for limit in [1, 2, 3, 9] {
+            let found = store.notifications_of_request(TENANT, &id, limit).await.unwrap();
+            assert_eq!(ids(&found), ids(&made[..limit.min(3)]), "{id}, at most {limit}");
+        }
+        let lease = claim(store, NOW).await;
+        let found = store.notifications_of_request(TENANT, &id, 9).await.unwrap();
+        assert!(found.iter().all(|n| n.status == Status::Processing), "{id}: {found:?}");
+        settle_all(store, &lease, || deliver(NOW), NOW).await;
+        let found = store.notifications_of_request(TENANT, &id, 9).await.unwrap();
+        assert!(found.iter().all(|n| n.status == Status::Delivered), "{id}: {found:?}");
+    }
+    let nobody = CorrelationId::parse("ticket-4712").unwrap();
+    assert_eq!(store.notifications_of_request(TENANT, &nobody, 9).await.unwrap(), []);
 }

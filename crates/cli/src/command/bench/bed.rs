@@ -8,10 +8,11 @@ use angaros_bench::{Footprint, Load, Measurement, Outcome, Profile, Target, Work
 use angaros_clock::Clock;
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
 
 use super::child::Service;
+use super::databases::Databases;
 use super::{Bench, Scenario};
 use crate::progress::{Progress, Unit};
 
@@ -27,6 +28,8 @@ pub(super) struct Bed {
     pub(super) options: Bench,
     pub(super) clock: Clock,
     pub(super) seed: u64,
+    /// If it is a PostgreSQL server that is measured.
+    pub(super) databases: Option<Databases>,
     folder: TempDir,
     progress: Progress,
 }
@@ -39,7 +42,8 @@ pub(super) struct Subject {
 }
 
 impl Bed {
-    pub(super) fn new(options: Bench, as_json: bool) -> Result<Bed> {
+    pub(super) fn new(mut options: Bench, as_json: bool) -> Result<Bed> {
+        let databases = options.database_url.take().map(Databases::on).transpose()?;
         let clock = Clock::system();
         // What a running service already has would count as sent before.
         let other = || if options.url.is_some() { clock.now().as_millis().unsigned_abs() } else { 1 };
@@ -51,7 +55,7 @@ impl Bed {
             None => builder.tempdir().context("no temporary folder can be made"),
         }?;
         let progress = if as_json { Progress::hidden() } else { Progress::endless(Unit::Nothing) };
-        Ok(Bed { options, clock, seed, folder, progress })
+        Ok(Bed { options, clock, seed, databases, folder, progress })
     }
 
     /// Says what is going on.
@@ -60,7 +64,12 @@ impl Bed {
     }
 
     /// Nothing more is going on.
-    pub(super) fn finish(&self) {
+    pub(super) async fn finish(&self) {
+        if let Some(databases) = &self.databases
+            && let Err(error) = databases.remove_all().await
+        {
+            self.say(format!("{error:#}"));
+        }
         self.progress.finish();
     }
 
@@ -87,9 +96,13 @@ impl Bed {
     }
 
     /// Lets go of data that are not needed any more; what cannot be removed now goes with the whole folder.
-    pub(super) fn remove(&self, data: &str) {
-        if let Err(error) = std::fs::remove_dir_all(self.path(data)) {
-            self.say(format!("{data}: could not be removed yet: {error}"));
+    pub(super) async fn remove(&self, data: &str) {
+        let removed = match &self.databases {
+            Some(databases) => databases.remove(data).await,
+            None => std::fs::remove_dir_all(self.path(data)).map_err(Into::into),
+        };
+        if let Err(error) = removed {
+            self.say(format!("{data}: could not be removed yet: {error:#}"));
         }
     }
 
@@ -99,7 +112,11 @@ impl Bed {
             let key = self.options.key.as_ref().map(|key| key.expose_secret());
             return Ok(Subject { target: Target::new(url, key)?, process: None });
         }
-        self.start("serve", data).await
+        let database = match &self.databases {
+            Some(databases) => Some(databases.url_of(data).await?),
+            None => None,
+        };
+        self.start("serve", data, database.as_ref()).await
     }
 
     /// The probe that parses and does not store; none beside a service that is not ours.
@@ -107,12 +124,12 @@ impl Bed {
         if self.options.url.is_some() {
             return Ok(None);
         }
-        self.start("bench-probe", "probe").await.map(Some)
+        self.start("bench-probe", "probe", None).await.map(Some)
     }
 
-    async fn start(&self, command: &str, data: &str) -> Result<Subject> {
+    async fn start(&self, command: &str, data: &str, database: Option<&SecretString>) -> Result<Subject> {
         self.say(format!("{data}: starting"));
-        let process = Service::start(command, &self.path(data)).await?;
+        let process = Service::start(command, &self.path(data), database).await?;
         Ok(Subject { target: Target::new(&process.url, None)?, process: Some(process) })
     }
 
@@ -148,27 +165,40 @@ impl Bed {
         ensure!(measured.errors == 0, "{}", measured.problem.unwrap_or_default());
         Ok(measured.rate_per_second)
     }
-}
 
-impl Subject {
-    /// Puts load on it and measures what came of it, memory and bytes written included.
+    /// Puts load on a service and measures what came of it, its memory and the bytes written included: those that it wrote
+    /// itself, or those of the server's write-ahead log.
     pub(super) async fn measure(
         &self,
+        subject: &Subject,
         name: impl Into<String>,
         load: impl Future<Output = angaros_bench::Result<Outcome>>,
     ) -> Result<Measurement> {
-        let before = self.footprint();
+        let before = (subject.footprint(), self.log_bytes().await);
         let outcome = load.await?;
         let mut measured = Measurement::new(name, &outcome).counted(&outcome);
-        if let (Some(before), Some(after)) = (before, self.footprint()) {
-            let written = after.written_bytes.saturating_sub(before.written_bytes);
-            measured.memory_peak_bytes = Some(after.memory_peak_bytes);
+        if let (Some(process), Some(now)) = (before.0, subject.footprint()) {
+            measured.memory_peak_bytes = Some(now.memory_peak_bytes);
+            let (from, to) = match (before.1, self.log_bytes().await) {
+                (Some(from), Some(to)) => (from, to),
+                _ => (process.written_bytes, now.written_bytes),
+            };
+            let written = to.saturating_sub(from) as f64;
             measured.written_bytes_per_event =
-                (measured.events > 0).then(|| written as f64 / measured.events as f64);
+                (measured.events > 0).then(|| written / measured.events as f64);
         }
         Ok(measured)
     }
 
+    async fn log_bytes(&self) -> Option<u64> {
+        match &self.databases {
+            Some(databases) => databases.log_bytes().await,
+            None => None,
+        }
+    }
+}
+
+impl Subject {
     fn footprint(&self) -> Option<Footprint> {
         self.process.as_ref().and_then(Service::footprint)
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use angaros_bench::Footprint;
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -40,8 +41,13 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts `angaros COMMAND` on the data in a folder, on a free port, with nothing of what is set around it.
-    pub(super) async fn start(command: &str, folder: &Path) -> Result<Service> {
+    /// Starts `angaros COMMAND` on the data in a folder, or on a database, on a free port, with nothing of what is set around
+    /// it.
+    pub(super) async fn start(
+        command: &str,
+        folder: &Path,
+        database: Option<&SecretString>,
+    ) -> Result<Service> {
         std::fs::create_dir_all(folder)?;
         let log = folder.join("log");
         let mut process = Command::new(std::env::current_exe()?);
@@ -53,6 +59,7 @@ impl Service {
         }
         process
             .envs(SETTINGS)
+            .envs(database.map(|url| ("DATABASE_URL", url.expose_secret())))
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

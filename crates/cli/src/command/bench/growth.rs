@@ -43,16 +43,17 @@ async fn log_of(bed: &Bed, size: u64) -> Result<Vec<Measurement>> {
 
     let more = profile.events(size..size + portion);
     bulk.compare(limit::NAME, limit::probe(bed, &data, &more).await?);
-    bed.remove(&data);
+    bed.remove(&data).await;
     Ok(std::iter::once(bulk).chain(reads).collect())
 }
 
-async fn fill(bed: &Bed, subject: &Subject, profile: Profile, places: Range<u64>) -> Result<()> {
+/// Records the events at these places.
+pub(super) async fn fill(bed: &Bed, subject: &Subject, profile: Profile, places: Range<u64>) -> Result<()> {
     let size = bed.options.bulk_size;
     let load = bed.load(subject, size);
     let mut from = places.start;
     while from < places.end {
-        bed.say(format!("{DATA}: {from} of {} events", places.end));
+        bed.say(format!("{from} of {} events", places.end));
         let to = places.end.min(from + FILL);
         let workload = Workload::events_bulk(&profile.events(from..to), size);
         bed.unmeasured(&load, &Arc::new(workload)).await?;
@@ -66,7 +67,7 @@ async fn bulk(bed: &Bed, subject: &Subject, profile: Profile, places: Range<u64>
     let name = format!("{DATA}-{}-bulk", places.end);
     let workload = Arc::new(Workload::events_bulk(&profile.events(places), size));
     bed.say(format!("{name}: highest rate"));
-    subject.measure(name, bed.load(subject, size).closed(&workload)).await
+    bed.measure(subject, name, bed.load(subject, size).closed(&workload)).await
 }
 
 /// What people ask, one question after the other.
@@ -81,7 +82,7 @@ async fn reads(bed: &Bed, subject: &Subject, profile: &Profile, size: u64) -> Re
     ] {
         let name = format!("{DATA}-{size}-{question}");
         bed.say(format!("{name}: {samples} samples"));
-        let mut answered = subject.measure(name, load.closed(&Arc::new(workload))).await?;
+        let mut answered = bed.measure(subject, name, load.closed(&Arc::new(workload))).await?;
         answered.written_bytes_per_event = None;
         measured.push(answered);
     }

@@ -28,7 +28,7 @@ pub(super) async fn single(bed: &Bed) -> Result<Vec<Measurement>> {
     let workload = Arc::new(Workload::events_single(&profile.events(start..start + count)));
     let before = parser.probe(bed, name, &workload).await?;
     bed.say(format!("{name}: highest rate"));
-    let mut closed = subject.measure(name, load.closed(&workload)).await?;
+    let mut closed = bed.measure(&subject, name, load.closed(&workload)).await?;
     let after = parser.probe(bed, name, &workload).await?;
     closed.compare(PARSE_ONLY, [before, after].into_iter().flatten());
     parser.stop().await?;
@@ -36,7 +36,7 @@ pub(super) async fn single(bed: &Bed) -> Result<Vec<Measurement>> {
     let rate = (closed.rate_per_second / 2.0).max(1.0);
     bed.say(format!("{name}: latency at {rate:.0} a second"));
     let workload = Arc::new(Workload::events_single(&profile.events(start + count..start + 2 * count)));
-    let open = subject.measure(format!("{name}-half-rate"), load.open(&workload, rate)).await?;
+    let open = bed.measure(&subject, format!("{name}-half-rate"), load.open(&workload, rate)).await?;
     subject.stop().await?;
     Ok(vec![closed, open])
 }
@@ -58,7 +58,7 @@ pub(super) async fn bulk(bed: &Bed) -> Result<Vec<Measurement>> {
     let parsed_before = parser.probe(bed, name, &workload).await?;
     let inserted_before = limit::probe(bed, "events-bulk-limit-1", &events).await?;
     bed.say(format!("{name}: highest rate"));
-    let mut measured = subject.measure(name, load.closed(&workload)).await?;
+    let mut measured = bed.measure(&subject, name, load.closed(&workload)).await?;
     let inserted_after = limit::probe(bed, "events-bulk-limit-2", &events).await?;
     let parsed_after = parser.probe(bed, name, &workload).await?;
     measured.compare(limit::NAME, [inserted_before, inserted_after].into_iter().flatten());
@@ -80,7 +80,7 @@ pub(super) async fn lines(bed: &Bed) -> Result<Vec<Measurement>> {
     let before = limit::probe(bed, "events-ndjson-limit-1", &events).await?;
     bed.say(format!("{name}: streaming"));
     let streamed = stream(&load, events.clone(), Length::Events);
-    let mut measured = subject.measure(name, streamed).await?;
+    let mut measured = bed.measure(&subject, name, streamed).await?;
     let after = limit::probe(bed, "events-ndjson-limit-2", &events).await?;
     measured.compare(limit::NAME, [before, after].into_iter().flatten());
     subject.stop().await?;
@@ -95,7 +95,7 @@ pub(super) async fn memory(bed: &Bed) -> Result<Vec<Measurement>> {
     let load = bed.load_over(&subject, 1);
     bed.say(format!("{name}: streaming {bytes} bytes"));
     let events = bed.profile(Scenario::Memory, events_max).events(0..events_max);
-    let measured = subject.measure(name, stream(&load, events, Length::Bytes(bytes))).await?;
+    let measured = bed.measure(&subject, name, stream(&load, events, Length::Bytes(bytes))).await?;
     subject.stop().await?;
     Ok(vec![measured])
 }

@@ -6,7 +6,8 @@ use angaros_clock::Clock;
 use angaros_domain::ingest::EventDraft;
 use angaros_domain::{EventId, TenantId};
 use angaros_store::Reported;
-use angaros_store_sqlite::limit;
+use angaros_store_postgres::limit as postgres;
+use angaros_store_sqlite::limit as sqlite;
 use anyhow::Result;
 use serde_json::Value;
 
@@ -15,19 +16,25 @@ use super::bed::Bed;
 /// What the limit is called.
 pub(super) const NAME: &str = "insert-only";
 
-/// Inserts events, each of them once, into the database in a folder below the bed, which no service has open. Answers
+/// Inserts events, each of them once, into the database for data of a name, which no service has open. Answers
 /// how many went in a second, or nothing if the store is not ours.
 pub(super) async fn probe(bed: &Bed, data: &str, events: &Events) -> Result<Option<f64>> {
     if bed.options.url.is_some() {
         return Ok(None);
     }
     bed.say(format!("{data}: {NAME}"));
-    let (folder, clock, events) = (bed.path(data), bed.clock.clone(), events.clone());
-    std::fs::create_dir_all(&folder)?;
+    let clock = bed.clock.clone();
     let rows: Vec<Reported> = events.distinct().map(|event| reported(event, &clock)).collect();
     let count = rows.len() as f64;
-    let inserting = move || limit::insert(&folder.join("angaros.db"), &clock, &rows);
-    let took = tokio::task::spawn_blocking(inserting).await??;
+    let took = match &bed.databases {
+        Some(databases) => postgres::insert(&databases.target_of(data).await?, &clock, &rows).await?,
+        None => {
+            let folder = bed.path(data);
+            std::fs::create_dir_all(&folder)?;
+            let inserting = move || sqlite::insert(&folder.join("angaros.db"), &clock, &rows);
+            tokio::task::spawn_blocking(inserting).await??
+        }
+    };
     Ok(Some(count / took.as_secs_f64()))
 }
 

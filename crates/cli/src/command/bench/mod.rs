@@ -2,6 +2,8 @@
 
 mod bed;
 mod child;
+mod console;
+mod databases;
 mod growth;
 mod ingest;
 mod limit;
@@ -24,6 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   angaros bench --only events-bulk --events 1000000
   angaros bench --only events-single,events-bulk --report report.json
+  angaros bench --database-url postgres://localhost/postgres --only events-bulk
   angaros bench --url http://127.0.0.1:8080 --only notifications-batch --json";
 
 /// Measure how fast it is on this machine, next to what this machine could do at most.
@@ -87,6 +90,15 @@ pub(crate) struct Bench {
     /// Where the temporary folder is made: the disk that is measured
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     dir: Option<PathBuf>,
+    /// Measure on this PostgreSQL server: in databases of their own, which are made beside the one that is named, and removed
+    #[arg(
+        long,
+        env = "ANGAROS_BENCH_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "url"
+    )]
+    database_url: Option<SecretString>,
     /// Measure the service that runs here; without memory, bytes written and limits
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -109,6 +121,8 @@ enum Scenario {
     NotificationsBatch,
     /// Recording and reading while the log grows
     Growth,
+    /// Every page of the console that shows what was recorded
+    Console,
     /// Memory under one very long request
     Memory,
 }
@@ -139,7 +153,7 @@ impl Bench {
             measured = Box::pin(measure(&bed)) => Some(measured),
             () = stop.cancelled() => None,
         };
-        bed.finish();
+        bed.finish().await;
         let Some(measured) = measured else { return Ok(Exit::Interrupted) };
         let options = &bed.options;
         let report = Report {
@@ -169,6 +183,7 @@ async fn measure(bed: &Bed) -> Result<Vec<Measurement>> {
                 Scenario::NotificationsSingle => notify::single(bed).await?,
                 Scenario::NotificationsBatch => notify::batch(bed).await?,
                 Scenario::Growth => growth::growth(bed).await?,
+                Scenario::Console => console::pages(bed).await?,
                 Scenario::Memory => ingest::memory(bed).await?,
             });
         }

@@ -2,7 +2,7 @@
 
 use angaros_domain::status::Step;
 use angaros_domain::{Notification, NotificationId, Timestamp};
-use angaros_service::{Service, ServiceError, TraceEntry};
+use angaros_service::{ServiceError, TraceEntry};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -37,7 +37,7 @@ struct NotificationPage {
     recipient_link: Link,
     campaign_link: Option<Link>,
     /// What else the same request made, if the console can find that.
-    correlation_link: Option<Link>,
+    correlation_link: Link,
     steps: Vec<StepView>,
     /// Entries of the trace that came before those that are shown.
     steps_left_out: usize,
@@ -101,8 +101,7 @@ pub(crate) async fn show(
             true => Link::to("campaigns").at(id),
             false => Link::to("notifications").with("campaign_id", id),
         }),
-        correlation_link: Service::finds_requests_by(&n.correlation.id)
-            .then(|| Link::to("notifications").with("q", &n.correlation.id)),
+        correlation_link: Link::to("notifications").with("q", &n.correlation.id),
         steps,
         steps_left_out,
         text: Excerpt::of(&n.content.text, TEXT_BYTES_MAX),

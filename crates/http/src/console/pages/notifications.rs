@@ -94,8 +94,8 @@ struct NotificationsPage {
 
 impl NotificationsPage {
     fn new(viewer: &Viewer<CanFollow>, query: &ListQuery, items: Vec<Notification>) -> NotificationsPage {
-        let hint = "A notification's id, a recipient's id (its address, if it has no other), or a correlation id that \
-                    was made here.";
+        let hint = "A notification's id, a recipient's id (its address, if it has no other), or the correlation id of \
+                    a request.";
         NotificationsPage {
             shell: viewer.shell(Area::Notifications),
             search: Field::search("q", "Find").hint(hint),

@@ -1,6 +1,7 @@
 //! A store that knows no key and does nothing right.
 
 use angaros_domain::api_key::ApiKey;
+use angaros_domain::correlation::CorrelationId;
 use angaros_domain::event::Event;
 use angaros_domain::fingerprint::Fingerprint;
 use angaros_domain::idempotency::IdempotencyKey;
@@ -155,6 +156,14 @@ impl Reader for Broken {
         _: &NotificationFilter,
         _: PageRequest<NotificationId>,
     ) -> Result<NotificationPage> {
+        self.fail().await
+    }
+    async fn notifications_of_request(
+        &self,
+        _: TenantId,
+        _: &CorrelationId,
+        _: usize,
+    ) -> Result<Vec<Notification>> {
         self.fail().await
     }
     async fn dead_letters(&self, _: TenantId, _: &DeadLetterFilter) -> Result<Vec<DeadLetters>> {
