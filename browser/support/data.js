@@ -5,7 +5,7 @@ import { eventually } from "./service.js";
 /** The days of a campaign's events, counted back from today, and how many of each kind happened on each. */
 export const CAMPAIGN = { id: "spring-sale", days: [5, 4, 3], sent: 20, delivered: 18, opened: 9, clicked: 3 };
 
-/** Fills it. Answers every page there is then: a name and a path. */
+/** Fills it, if it refuses pushes for good. Answers every page there is then: a name and a path. */
 export async function fill(service) {
   const { api } = service;
   await campaign(api);
@@ -36,10 +36,10 @@ export async function fill(service) {
   });
   const endpoint = await api.post("/webhook-endpoints", {
     url: "https://shop.example.com/hooks",
-    event_types: ["delivered"],
+    event_types: ["notification.delivered"],
   });
-  await settled(api, sent.id);
-  await settled(api, failed.id);
+  await ends(api, sent.id, "delivered");
+  await ends(api, failed.id, "failed");
   const [event] = (await api.get("/recipients/user-1/activity")).items;
   return {
     overview: "/console",
@@ -86,8 +86,6 @@ export async function campaign(api) {
   }
 }
 
-async function settled(api, id) {
-  const isFinal = async () =>
-    ["delivered", "failed"].includes((await api.get(`/notifications/${id}`)).status);
-  await eventually(`${id} is final`, isFinal);
+function ends(api, id, status) {
+  return eventually(`${id} is ${status}`, async () => (await api.get(`/notifications/${id}`)).status === status);
 }

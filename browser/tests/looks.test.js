@@ -16,7 +16,12 @@ let browser, service, pages;
 
 before(async () => {
   browser = await launch();
-  service = await start({ "providers.sandbox.failure": "permanent" });
+  service = await start({
+    "channels.push.providers": "refusing",
+    "providers.refusing.kind": "sandbox",
+    "providers.refusing.success_rate": 0,
+    "providers.refusing.failure": "permanent",
+  });
   pages = await fill(service);
 });
 after(async () => {

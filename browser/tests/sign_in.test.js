@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, visit } from "../support/browser.js";
-import { start } from "../support/service.js";
+import { eventually, start } from "../support/service.js";
 
 let browser, service, key;
 
@@ -12,6 +12,9 @@ before(async () => {
   service = await start();
   const created = await service.command("keys", "create", "--name", "console", "--scopes", "admin", "--json");
   key = JSON.parse(created).key;
+  // Another process made it, so the service learns of it a moment later.
+  const closed = async () => (await fetch(`${service.url}/console`, { redirect: "manual" })).status === 303;
+  await eventually("the console is closed", closed);
 });
 after(async () => {
   await browser.close();
