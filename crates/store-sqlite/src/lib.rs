@@ -1,8 +1,8 @@
 //! The embedded store on SQLite: one file, one writer, many readers.
 //!
 //! Every write of the process goes through one thread, which takes all that wait into one transaction (`writer.rs`);
-//! reads run on a small pool beside it. The database is in WAL mode with `synchronous=FULL`: what is answered is on
-//! disk. The SQL of each verb stands in the file named for it.
+//! reads run on a small pool beside it. The database is in WAL mode, and what is answered is on disk: a thread flushes the log
+//! (`flush.rs`). The SQL of each verb stands in the file named for it.
 
 mod append;
 pub mod audit;
@@ -18,6 +18,7 @@ mod enqueue;
 mod error;
 mod expire;
 mod feed;
+mod flush;
 mod fold;
 mod keys;
 mod latest;
@@ -53,6 +54,7 @@ use std::sync::Arc;
 use angaros_clock::Clock;
 use angaros_store::Result;
 
+use flush::Flushed;
 use readers::Readers;
 use tail::Tail;
 use writer::Writer;
@@ -116,8 +118,9 @@ impl SqliteStore {
         }
         // Only the owner knows the tail of the log: whoever else folded it would count it a second time.
         let tail = Arc::new(if options.exclusive { Tail::load(&writing)? } else { Tail::of_guest() });
-        let readers = Readers::open(path, Arc::clone(&tail), clock, options)?;
-        let writer = Writer::start(writing, tail, path, clock, options)?;
+        let flushed = Arc::new(Flushed::default());
+        let readers = Readers::open(path, Arc::clone(&tail), Arc::clone(&flushed), clock, options)?;
+        let writer = Writer::start(writing, tail, flushed, path, clock, options)?;
         Ok(SqliteStore { path: path.to_owned(), writer, readers, _ownership: ownership })
     }
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use crate::error::SqliteResult;
+use crate::flush::Flushed;
 use crate::tail::{Session, Tail};
 use crate::{Options, connection};
 
@@ -44,6 +45,7 @@ impl Drop for Lent {
 #[derive(Clone)]
 pub(crate) struct Readers {
     tail: Arc<Tail>,
+    flushed: Arc<Flushed>,
     idle: Arc<Mutex<Vec<Reader>>>,
     free: Arc<Semaphore>,
     clock: Clock,
@@ -52,7 +54,13 @@ pub(crate) struct Readers {
 
 impl Readers {
     /// Opens the connections.
-    pub(crate) fn open(path: &Path, tail: Arc<Tail>, clock: &Clock, options: Options) -> Result<Readers> {
+    pub(crate) fn open(
+        path: &Path,
+        tail: Arc<Tail>,
+        flushed: Arc<Flushed>,
+        clock: &Clock,
+        options: Options,
+    ) -> Result<Readers> {
         let mut idle = Vec::with_capacity(options.readers);
         for _ in 0..options.readers {
             let mut connection = connection::open_reader(path)?;
@@ -64,6 +72,7 @@ impl Readers {
         }
         Ok(Readers {
             tail,
+            flushed,
             idle: Arc::new(Mutex::new(idle)),
             free: Arc::new(Semaphore::new(options.readers)),
             clock: clock.clone(),
@@ -71,7 +80,8 @@ impl Readers {
         })
     }
 
-    /// Runs `work` in one read transaction, so that everything it sees is of one moment.
+    /// Runs `work` in one read transaction, so that everything it sees is of one moment, and answers once all of that is on
+    /// disk.
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -79,7 +89,7 @@ impl Readers {
     {
         let closed = |_| StoreError::Unavailable("the store is closed".into());
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
-        let tail = Arc::clone(&self.tail);
+        let (tail, flushed) = (Arc::clone(&self.tail), Arc::clone(&self.flushed));
         let (idle, deadline) = (Arc::clone(&self.idle), self.clock.now().plus_millis(self.millis_max));
         let reading = tokio::task::spawn_blocking(move || {
             let reader = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -93,7 +103,7 @@ impl Readers {
             let result = in_transaction(&session, work);
             drop(lent);
             drop(permit);
-            result
+            flushed.wait().and(result)
         });
         reading.await.unwrap_or_else(|_| Err(StoreError::Internal("a read panicked".into())))
     }

@@ -1,8 +1,8 @@
 //! The one writer: a thread that takes every write that waits into one transaction.
 //!
-//! While a commit is being flushed, whatever arrives queues, and the next commit takes all of it. Nobody waits for a
-//! timer, and the number of flushes stays far below the number of writes. A job that fails leaves no trace and does not
-//! touch the others. Answers are sent after the commit, never before.
+//! While a transaction is under way, whatever arrives queues, and the next one takes all of it. Nobody waits for a timer, and
+//! the number of flushes stays far below the number of writes. A job that fails leaves no trace and does not touch the others.
+//! Answers are sent when the commit is on disk (`flush.rs`), never before.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use angaros_clock::Clock;
-use angaros_domain::metric;
 use angaros_store::{Result, StoreError};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Options;
 use crate::checkpoint::{self, Checkpointer};
+use crate::flush::{Answer, Flushed, Flusher};
 use crate::fold::Folding;
 use crate::tail::{Session, Tail};
 
@@ -35,7 +35,7 @@ type Job = Box<dyn FnOnce(Option<&Session<'_>>) -> Done + Send>;
 
 struct Done {
     failed: bool,
-    answer: Box<dyn FnOnce(std::result::Result<(), String>) + Send>,
+    answer: Answer,
 }
 
 /// The handle of the writing thread.
@@ -45,14 +45,19 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, and the one that checkpoints beside it.
+    /// Starts the thread, and those that flush and checkpoint beside it.
     pub(crate) fn start(
         mut connection: Connection,
         tail: Arc<Tail>,
+        flushed: Arc<Flushed>,
         path: &Path,
         clock: &Clock,
         options: Options,
     ) -> Result<Writer> {
+        let flusher = match options.exclusive {
+            true => Flusher::of_writer(&connection, path, flushed)?,
+            false => Flusher::of_guest(flushed)?,
+        };
         let checkpointer = checkpoint::of_writer(&mut connection, path, options)?;
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
         let clock = clock.clone();
@@ -60,7 +65,8 @@ impl Writer {
             .name("angaros-writer".into())
             .spawn(move || {
                 let session = Session { connection: &connection, tail: &tail };
-                write(&session, Folding::of(&tail, options.fold_events), waiting, &clock, &checkpointer);
+                let folding = Folding::of(&tail, options.fold_events);
+                write(&session, folding, waiting, &clock, &flusher, &checkpointer);
             })
             .map_err(|error| StoreError::Unavailable(format!("cannot start the writer: {error}")))?;
         Ok(Writer { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
@@ -140,6 +146,7 @@ fn write(
     mut folding: Folding,
     mut waiting: mpsc::Receiver<Job>,
     clock: &Clock,
+    flusher: &Flusher,
     checkpointer: &Checkpointer,
 ) {
     let mut closing = None;
@@ -166,14 +173,14 @@ fn write(
             if in_time { waiting.try_recv().ok() } else { None }
         });
         let jobs = first.into_iter().chain(more.take(COMMIT_JOBS_MAX - 1));
-        let committed = commit(session, &mut folding, &mut done, jobs);
-        metrics::histogram!(metric::STORE_COMMIT_SECONDS).record(stopwatch.elapsed().as_secs_f64());
+        let committed = commit(session, &mut folding, &mut done, jobs, flusher.flushed());
         let outcome = committed.map_err(|error| {
             tracing::error!(%error, "a transaction could not be committed");
             error.to_string()
         });
-        for Done { answer, .. } in done {
-            answer(outcome.clone());
+        // What is only folded nobody waits for, and nobody sees.
+        if !done.is_empty() {
+            flusher.answer(outcome, done.into_iter().map(|done| done.answer).collect(), stopwatch);
         }
         checkpointer.after_commit(session.connection);
     }
@@ -186,6 +193,7 @@ fn commit(
     folding: &mut Folding,
     done: &mut Vec<Done>,
     jobs: impl Iterator<Item = Job>,
+    flushed: &Flushed,
 ) -> rusqlite::Result<()> {
     let execute = |sql: &str| session.prepare_cached(sql)?.execute([]).map(drop);
     let start = session.tail.mark();
@@ -217,6 +225,9 @@ fn commit(
         failed = fold(session, folding, start).err();
     }
     if failed.is_none() {
+        if !done.is_empty() {
+            flushed.begin();
+        }
         failed = execute("COMMIT").err();
     }
     match failed {

@@ -18,6 +18,7 @@ const ALONE: &[(&str, &[&str])] = &[
             "audit/counted.rs",
             "audit/standing.rs",
             "checkpoint.rs",
+            "flush.rs",
             "fold.rs",
             "quarters.rs",
             "readers.rs",
