@@ -94,13 +94,7 @@ fn look_up(session: &Session<'_>, reported: &[Reported]) -> Result<HashMap<Event
     let mut keys: Vec<EventKey> = reported.iter().map(|one| one.key).collect();
     keys.sort_unstable();
     keys.dedup();
-    let mut stored = HashMap::new();
-    for key in keys {
-        if let Some(position) = session.tail.holder(session, key)? {
-            stored.insert(key, position);
-        }
-    }
-    Ok(stored)
+    session.tail.holders(session, keys)
 }
 
 fn stored_at(connection: &Connection, position: i64) -> Result<Event> {

@@ -382,4 +382,21 @@ mod tests {
         append(&session, EVENTS);
         assert_eq!(tail.mark(), 2 * EVENTS as i64);
     }
+
+    #[test]
+    fn a_series_that_is_rolled_back_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = connection::open_writer(&folder.path().join("a.db")).unwrap();
+        migrate::up(&mut writer).unwrap();
+        let tail = Tail::default();
+        let session = Session { connection: &writer, tail: &tail };
+        writer.execute_batch("SAVEPOINT job").unwrap();
+        append(&session, 0);
+        writer.execute_batch("ROLLBACK TO job; RELEASE job").unwrap();
+        tail.back_to(0);
+        append(&session, 0);
+        let sql = "SELECT count(*) FROM events WHERE series NOT IN (SELECT id FROM series)";
+        assert_eq!(writer.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+        assert!(!answers(&session).2.is_empty());
+    }
 }

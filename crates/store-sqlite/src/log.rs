@@ -9,7 +9,6 @@ use angaros_store::{Position, Result, StoreError};
 use rusqlite::{CachedStatement, OptionalExtension as _, params};
 
 use crate::error::SqliteResult;
-use crate::series::SeriesMet;
 use crate::tail::{Entry, Session};
 use crate::{row, stats};
 
@@ -21,7 +20,6 @@ pub(crate) struct Log<'s> {
     session: &'s Session<'s>,
     insert: CachedStatement<'s>,
     last: Option<EventId>,
-    series: SeriesMet,
     entries: Vec<Entry>,
     activity: HashMap<(i64, i64, &'static str), i64>,
 }
@@ -43,8 +41,7 @@ impl<'s> Log<'s> {
             .connection
             .prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
             .stored()?;
-        let (series, entries) = (SeriesMet::default(), Vec::new());
-        Ok(Log { session, insert, last, series, entries, activity: HashMap::new() })
+        Ok(Log { session, insert, last, entries: Vec::new(), activity: HashMap::new() })
     }
 
     /// Appends one of the engine's own events and answers the id that it got, see [`EventId::placed`].
@@ -56,7 +53,7 @@ impl<'s> Log<'s> {
     pub(crate) fn append_with(&mut self, event: &Event, key: Option<EventKey>) -> Result<EventId> {
         let position = self.last.map_or(0, EventId::place) + 1;
         let id = event.id.placed(position, self.last);
-        let series = self.series.of(self.session, event)?;
+        let series = self.session.tail.series_of(self.session, event)?;
         self.insert
             .execute(params![
                 position,

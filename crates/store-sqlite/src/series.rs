@@ -10,7 +10,10 @@ use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_it
 
 use crate::error::SqliteResult;
 
-/// A series that a job has met.
+/// So many series are remembered; then it begins anew.
+const MET_MAX: usize = 16_384;
+
+/// A series that the writer has met.
 struct Met {
     id: i64,
     tenant: TenantId,
@@ -30,7 +33,8 @@ impl Met {
     }
 }
 
-/// The series that a job meets, each looked up or made once.
+/// The series that the writer has met, so that it looks each up once. Whoever undoes writes begins anew with an empty one:
+/// series may have been made by them.
 #[derive(Default)]
 pub(crate) struct SeriesMet {
     met: HashMap<u64, Met>,
@@ -51,6 +55,9 @@ impl SeriesMet {
             }
         }
         let id = find_or_insert(connection, event)?;
+        if self.met.len() >= MET_MAX {
+            self.met.clear();
+        }
         let met = Met {
             id,
             tenant: event.tenant,

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque, btree_map};
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use angaros_domain::Timestamp;
 use angaros_domain::event::{Event, PROVIDER_ANGAROS, message_key, recipient_key};
@@ -17,6 +17,7 @@ use angaros_store::{Position, Result, StoreError};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::error::SqliteResult;
+use crate::series::SeriesMet;
 use crate::{feed, row};
 
 /// A connection and the tail of the log that it reads or writes.
@@ -59,7 +60,11 @@ impl Entry {
 
 /// The tail, shared by the writer and all readers.
 #[derive(Default)]
-pub(crate) struct Tail(RwLock<Entries>);
+pub(crate) struct Tail {
+    entries: RwLock<Entries>,
+    /// What the writer has met, as of its transaction.
+    series: Mutex<SeriesMet>,
+}
 
 #[derive(Default)]
 struct Entries {
@@ -133,12 +138,38 @@ impl Tail {
 
     /// Where the event stands that holds a key.
     pub(crate) fn holder(&self, connection: &Connection, key: EventKey) -> Result<Option<i64>> {
-        if let Some(position) = self.read().keys.get(&key) {
-            return Ok(Some(*position));
+        Ok(self.holders(connection, [key])?.remove(&key))
+    }
+
+    /// Where the events stand that hold some keys, looked up in their order.
+    pub(crate) fn holders(
+        &self,
+        connection: &Connection,
+        keys: impl IntoIterator<Item = EventKey>,
+    ) -> Result<HashMap<EventKey, i64>> {
+        let mut found = HashMap::new();
+        let mut folded = Vec::new();
+        {
+            let tail = self.read();
+            for key in keys {
+                match tail.keys.get(&key) {
+                    Some(position) => drop(found.insert(key, *position)),
+                    None => folded.push(key),
+                }
+            }
         }
-        let mut select =
-            connection.prepare_cached("SELECT position FROM event_keys WHERE key = ?1").stored()?;
-        select.query_row([key.0], |row| row.get(0)).optional().stored()
+        let sql = "SELECT position FROM event_keys WHERE key = ?1";
+        let mut select = connection.prepare_cached(sql).stored()?;
+        for key in folded {
+            let position = select.query_row([key.0], |row| row.get(0)).optional().stored()?;
+            found.extend(position.map(|position: i64| (key, position)));
+        }
+        Ok(found)
+    }
+
+    /// The number of an event's series. Only for the writer.
+    pub(crate) fn series_of(&self, connection: &Connection, event: &Event) -> Result<i64> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner).of(connection, event)
     }
 
     /// Adds what a job appended. Readers see it once its transaction is committed: positions behind the end of the log
@@ -161,6 +192,7 @@ impl Tail {
 
     /// Forgets what was added after a mark: it was rolled back.
     pub(crate) fn back_to(&self, mark: i64) {
+        *self.series.lock().unwrap_or_else(PoisonError::into_inner) = SeriesMet::default();
         let mut tail = self.write();
         while let Some(last) = tail.entries.pop_back_if(|last| last.position > mark) {
             if let Some(key) = last.key {
@@ -202,11 +234,11 @@ impl Tail {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Entries> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Entries> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
