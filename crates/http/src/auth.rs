@@ -1,7 +1,8 @@
 //! Who calls, and whether they may.
 //!
 //! A route names what it needs by the type of its first argument: `Authorized<CanSend>`. Because the extractor runs
-//! before the body is read, a caller without a key can not make us read one.
+//! before the body is read, a caller without a key can not make us read one. The one key that comes in a body is that of
+//! the console's sign-in: such a call is counted first, and its body is small.
 
 use std::marker::PhantomData;
 
@@ -148,6 +149,19 @@ pub(crate) async fn enter<N: Need>(
     count::<N>(app, &access, parts)?;
     let tenant = admit::<N>(app, &access, shown)?;
     Ok((access, Caller { tenant, correlation: correlation(parts)? }))
+}
+
+/// What a key opens that came in a body. The call was counted before that was read, by [`count_unread`].
+pub(crate) async fn enter_counted<N: Need>(app: &AppState, token: &Shown) -> Result<Access, Problem> {
+    let access = token.access(app).await?;
+    admit::<N>(app, &access, token)?;
+    Ok(access)
+}
+
+/// Counts a call whose key is in its body, which is still to be read: whoever it may be, for its address.
+pub(crate) fn count_unread(app: &AppState, parts: &Parts) -> Result<(), Problem> {
+    let Some(limiter) = &app.limiter else { return Ok(()) };
+    limiter.admit(Policy::Default, None, parts, app.service.clock().now())
 }
 
 /// A caller who stays, and may do what `N` stands for as long as its key holds.

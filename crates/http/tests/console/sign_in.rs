@@ -1,13 +1,16 @@
 //! Signing in with a key, and how long that lasts.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use angaros_domain::api_key::Scope;
 use angaros_domain::session::SESSION_SECONDS;
 use angaros_http::{Api, Limits};
 use angaros_store_test::MemoryStore;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use http::Request;
 use tower::ServiceExt;
@@ -158,6 +161,41 @@ async fn guessing_is_limited() {
     }
     let page = browser.sign_in("guess").await.is(429);
     assert!(page.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn nothing_is_read_from_whoever_is_foreign_or_came_too_often() {
+    let limits = Limits { inbound_per_minute: 1, ..Limits::default() };
+    let app = App::with(MemoryStore::new(), Api { limits, ..api() });
+    app.key("default", &[Scope::Read]).await;
+    for (site, status, expected) in
+        [("cross-site", 403, false), ("same-origin", 401, true), ("same-origin", 429, false)]
+    {
+        let was_read = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&was_read);
+        let body = Body::from_stream(futures_util::stream::once(async move {
+            flag.store(true, Ordering::Relaxed);
+            Ok::<_, Infallible>(Bytes::from_static(b"key=guess"))
+        }));
+        let request = sign_in_request().header("sec-fetch-site", site).body(body).unwrap();
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(was_read.load(Ordering::Relaxed), expected, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_read_than_a_key_needs() {
+    let app = App::new();
+    app.key("default", &[Scope::Read]).await;
+    let large = format!("key={}", "x".repeat(8 * 1024));
+    let request = sign_in_request().header("sec-fetch-site", "same-origin").body(Body::from(large)).unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status().as_u16(), 413);
+}
+
+fn sign_in_request() -> http::request::Builder {
+    Request::post("/console/sign-in").header("content-type", "application/x-www-form-urlencoded")
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use angaros_service::Access;
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::request::Parts;
@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::AppState;
-use crate::auth::{Need, Shown, enter};
+use crate::auth::{Need, Shown, count_unread, enter_counted};
 use crate::console::field::Field;
 use crate::console::form::{Faults, Form};
 use crate::console::link::Link;
@@ -20,6 +20,9 @@ use crate::console::shell::Shell;
 use crate::console::viewer::{cookie, cookie_removal, require_own_page};
 use crate::error::Problem;
 use crate::problems;
+
+/// The largest form that is read, in bytes: nobody is known yet, and it holds a key and an address.
+const BYTES_MAX: usize = 8 * 1024;
 
 /// To sign in: any scope will do, each page asks for its own.
 struct AnyScope;
@@ -59,15 +62,14 @@ pub(crate) async fn show(
 }
 
 /// `POST /console/sign-in`
-pub(crate) async fn sign_in(
-    State(app): State<AppState>,
-    parts: Parts,
-    form: Form,
-) -> Result<Response, Problem> {
+pub(crate) async fn sign_in(State(app): State<AppState>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
     require_own_page(&parts)?;
+    count_unread(&app, &parts)?;
+    let form = Form::read(Request::from_parts(parts.clone(), body), BYTES_MAX).await?;
     let next = local(form.get("next"));
-    let access = match enter::<AnyScope>(&app, &parts, &Shown::token(form.get("key"))).await {
-        Ok((access, _)) => access,
+    let access = match enter_counted::<AnyScope>(&app, &Shown::token(form.get("key"))).await {
+        Ok(access) => access,
         Err(problem) if problem.is(problems::UNAUTHORIZED) => {
             let mut faults = Faults::default();
             faults.push("key", "is not a valid key of this service; it may have been revoked");
