@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::Problem;
 use crate::limits::Policy;
-use crate::{AppState, dropin, problems};
+use crate::{AppState, dropin, host, origin, problems};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -148,7 +148,16 @@ pub(crate) async fn enter<N: Need>(
     let access = shown.access(app).await?;
     count::<N>(app, &access, parts)?;
     let tenant = admit::<N>(app, &access, shown)?;
+    if access == Access::Open {
+        require_own(app, parts)?;
+    }
     Ok((access, Caller { tenant, correlation: correlation(parts)? }))
+}
+
+/// What no key guards must at least not be asked by somebody else's page in the user's browser.
+fn require_own(app: &AppState, parts: &Parts) -> Result<(), Problem> {
+    host::require_known(parts, &app.api.open_hosts)?;
+    origin::require_no_stranger(parts)
 }
 
 /// What a key opens that came in a body. The call was counted before that was read, by [`count_unread`].

@@ -17,6 +17,7 @@ mod dropin;
 mod dto;
 mod error;
 mod extract;
+mod host;
 mod idempotency;
 mod limits;
 mod live;
@@ -60,6 +61,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// Refuse calls without a key even while no key exists.
     pub require_keys: bool,
+    /// Names, in lower case, at which browsers may use the service while it has no keys.
+    pub open_hosts: Vec<String>,
     /// How often callers may call.
     pub limits: Limits,
     /// How clients that follow live status are treated.

@@ -27,6 +27,22 @@ async fn an_open_service_asks_for_nothing() {
 }
 
 #[tokio::test]
+async fn an_open_service_answers_browsers_only_by_names_that_nobody_else_can_have() {
+    let app = App::new();
+    let mut browser = Browser::new(&app);
+    for (host, status) in [("localhost:8080", 200), ("angaros.lan", 200), ("evil.example", 403)] {
+        for path in ["/console", "/console/keys", "/console/send"] {
+            browser.get_from(path, &[("host", host)]).await.is(status);
+        }
+    }
+    let origin = [("host", "evil.example"), ("origin", "http://evil.example")];
+    browser.submit_from("/console/worker/pause", &[], &origin).await.is(403).says("security.open_hosts");
+    let key = app.key("default", &[Scope::Read]).await;
+    browser.sign_in(&key).await.leads_to("/console");
+    browser.get_from("/console", &[("host", "evil.example")]).await.is(200);
+}
+
+#[tokio::test]
 async fn whoever_has_no_session_is_led_to_the_sign_in_and_back() {
     let app = App::new();
     let key = app.key("default", &[Scope::Read]).await;
