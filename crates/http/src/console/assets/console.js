@@ -5,6 +5,7 @@
 // with data-live and an id takes the content that it has there.
 
 const REFRESH_GAP_MS = 700;
+const FETCH_MAX_MS = 30000;
 const PREVIEW_GAP_MS = 400;
 const BACKOFF_MS = { first: 1000, max: 60000 };
 
@@ -50,10 +51,32 @@ function replace(old, fresh) {
   }
 }
 
-/** Fetches the page again. Whether that went well. */
-async function refresh() {
+let current;
+let next;
+
+/**
+ * Fetches the page again; whether that went well. One at a time, so that what is older never takes the place of what is
+ * newer: whoever asks meanwhile shares the next one, which shows what happened since.
+ */
+function refresh() {
+  if (!current) {
+    current = fetchPage().finally(() => (current = undefined));
+    return current;
+  }
+  next ??= current.then(() => {
+    next = undefined;
+    return refresh();
+  });
+  return next;
+}
+
+async function fetchPage() {
   try {
-    const answer = await fetch(location.href, { redirect: "error", headers: { accept: "text/html" } });
+    const answer = await fetch(location.href, {
+      redirect: "error",
+      headers: { accept: "text/html" },
+      signal: AbortSignal.timeout(FETCH_MAX_MS),
+    });
     if (!answer.ok) {
       return false;
     }
@@ -122,9 +145,10 @@ class Following {
   }
 
   #refreshSoon() {
-    this.#due ??= setTimeout(async () => {
-      await refresh();
+    this.#due ??= setTimeout(() => {
+      // What comes from here on is not in this answer any more.
       this.#due = undefined;
+      refresh();
     }, REFRESH_GAP_MS);
   }
 }
