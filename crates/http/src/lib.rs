@@ -83,6 +83,8 @@ pub(crate) struct App {
     pub(crate) limiter: Option<limits::Limiter>,
     pub(crate) written: openapi::Written,
     pub(crate) places: Arc<live::Places>,
+    /// Held by the one form that makes something which can not be told from what it would make a second time.
+    pub(crate) making: tokio::sync::Mutex<()>,
 }
 
 pub(crate) type AppState = Arc<App>;
@@ -113,7 +115,8 @@ pub fn operations(service: Arc<Service>, api: Api) -> Router {
 fn surround(routes: Router<AppState>, document: &Document, service: Arc<Service>, api: Api) -> Router {
     let without = parameters::Without::of(document);
     let (limiter, places) = (limits::Limiter::new(&api.limits), live::Places::new(&api.live));
-    let app = Arc::new(App { service, api, limiter, written: openapi::Written::new(document), places });
+    let written = openapi::Written::new(document);
+    let app = Arc::new(App { service, api, limiter, written, places, making: tokio::sync::Mutex::default() });
     routes
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)

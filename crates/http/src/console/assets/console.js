@@ -219,6 +219,23 @@ function ownZone() {
   }
 }
 
+/** Sends a form once, however often its button is pressed. Forms whose answer goes elsewhere stay on the page. */
+function once(event) {
+  const form = event.target;
+  if (form.method !== "post" || event.submitter?.formTarget || event.defaultPrevented) {
+    return;
+  }
+  if (form.dataset.sent) {
+    event.preventDefault();
+  }
+  form.dataset.sent = "yes";
+}
+
+/** A page that is shown again by the way back can send its forms again. */
+function sendable() {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+}
+
 /** Shows what a template would send while it is written. */
 function previews(form) {
   let due;
@@ -246,6 +263,8 @@ localTimes(document);
 forgetNotice();
 ownZone();
 document.querySelectorAll("form[data-preview]").forEach(previews);
+document.addEventListener("submit", once);
+addEventListener("pageshow", sendable);
 const live = updates();
 if (live) {
   if (!document.hidden) {
