@@ -130,7 +130,7 @@ impl Shown {
     }
 
     /// What it opens.
-    async fn access(&self, app: &AppState) -> Result<Access, Problem> {
+    pub(crate) async fn access(&self, app: &AppState) -> Result<Access, Problem> {
         Ok(match self {
             Shown::Nothing | Shown::Nonsense => app.service.access(None).await?,
             Shown::Token(token) => app.service.access(Some(token)).await?,

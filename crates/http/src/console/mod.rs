@@ -34,6 +34,7 @@ use crate::AppState;
 
 pub(crate) use fault::render as render_fault;
 pub(crate) use page::Shown;
+pub(crate) use shell::Shell;
 
 /// Where the console is.
 pub(crate) const BASE: &str = "/console";

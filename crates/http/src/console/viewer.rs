@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use angaros_domain::TenantId;
 use angaros_domain::session::{SESSION_SECONDS, Session};
-use angaros_service::{Access, Caller};
+use angaros_service::Caller;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::COOKIE;
@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use super::link::Link;
 use super::notice::Notice;
-use super::shell::{Area, Holder, Shell, Who};
+use super::shell::{Area, Shell, Who};
 use crate::auth::{Need, Shown, enter};
 use crate::error::Problem;
 use crate::limits::is_https;
@@ -53,16 +53,15 @@ impl<N: Need> FromRequestParts<AppState> for Viewer<N> {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Viewer<N>, Response> {
         require_own_page(parts).map_err(IntoResponse::into_response)?;
-        let entered = enter::<N>(app, parts, &shown(&parts.headers)).await;
-        let (access, caller) = entered.map_err(|problem| refusal(problem, parts))?;
-        let who = match access {
-            Access::Key(key) => {
-                Who::Holder(Holder { key_name: key.name, tenant_name: key.tenant_name, scopes: key.scopes })
+        let shown = shown(&parts.headers);
+        match enter::<N>(app, parts, &shown).await {
+            Ok((access, caller)) => {
+                let notice = parts.uri.query().and_then(Notice::in_query);
+                Ok(Viewer { caller, who: access.into(), notice, need: PhantomData })
             }
-            Access::Open | Access::Denied => Who::Anybody,
-        };
-        let notice = parts.uri.query().and_then(Notice::in_query);
-        Ok(Viewer { caller, who, notice, need: PhantomData })
+            Err(problem) if problem.is(problems::UNAUTHORIZED) => Err(to_sign_in(parts)),
+            Err(problem) => Err(refusal(problem, &shown, app).await),
+        }
     }
 }
 
@@ -84,11 +83,16 @@ pub(crate) fn shown(headers: &HeaderMap) -> Shown {
     }
 }
 
+/// What is refused is told within what the viewer may see: whoever has the wrong key can sign out.
+async fn refusal(problem: Problem, shown: &Shown, app: &AppState) -> Response {
+    let who = shown.access(app).await.map_or(Who::Nobody, Who::from);
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(Shell::around(who));
+    response
+}
+
 /// Who has to sign in is led there, and from there back to the page.
-fn refusal(problem: Problem, parts: &Parts) -> Response {
-    if !problem.is(problems::UNAUTHORIZED) {
-        return problem.into_response();
-    }
+fn to_sign_in(parts: &Parts) -> Response {
     let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
     Redirect::to(&Link::to("sign-in").with_some("next", next).to_string()).into_response()
 }

@@ -38,7 +38,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn signed_in(app: &'a App, scopes: &[Scope]) -> Browser<'a> {
         let key = app.key("default", scopes).await;
         let mut browser = Browser::new(app);
-        browser.sign_in(&key).await.leads_to("/console");
+        browser.sign_in(&key).await.is(303);
         browser
     }
 

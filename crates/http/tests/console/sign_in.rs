@@ -167,6 +167,24 @@ async fn nobody_is_led_elsewhere_after_signing_in() {
 }
 
 #[tokio::test]
+async fn a_key_leads_to_what_it_may_see() {
+    let app = App::new();
+    let (sender, ingest) =
+        (app.key("default", &[Scope::Send]).await, app.key("default", &[Scope::Ingest]).await);
+    let mut browser = Browser::new(&app);
+    for next in ["", "/console"] {
+        let entered = browser.submit("/console/sign-in", &[("key", &sender), ("next", next)]).await;
+        entered.leads_to("/console/notifications");
+    }
+    let asked = browser.submit("/console/sign-in", &[("key", &sender), ("next", "/console/events")]).await;
+    asked.leads_to("/console/events");
+    browser.get("/console/notifications").await.is(200);
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&ingest).await.is(403).says("opens no page of the console");
+    assert_eq!(browser.cookie(), None);
+}
+
+#[tokio::test]
 async fn guessing_is_limited() {
     let limits = Limits { inbound_per_minute: 3, ..Limits::default() };
     let app = App::with(MemoryStore::new(), Api { limits, ..api() });

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::AppState;
 use crate::auth::{Need, Shown, count_unread, enter_counted};
+use crate::console::BASE;
 use crate::console::field::Field;
 use crate::console::form::{Faults, Form};
 use crate::console::link::Link;
@@ -71,20 +72,28 @@ pub(crate) async fn sign_in(State(app): State<AppState>, request: Request) -> Re
     let access = match enter_counted::<AnyScope>(&app, &Shown::token(form.get("key"))).await {
         Ok(access) => access,
         Err(problem) if problem.is(problems::UNAUTHORIZED) => {
-            let mut faults = Faults::default();
-            faults.push("key", "is not a valid key of this service; it may have been revoked");
-            // What was entered is not sent back.
-            let key = key_field().sent(&Form::default(), &faults);
-            let page = SignInPage { shell: Shell::bare(), key, next, has_no_key: false };
-            return page_with(StatusCode::UNAUTHORIZED, &page);
+            let fault = "is not a valid key of this service; it may have been revoked";
+            return refused(StatusCode::UNAUTHORIZED, fault, next);
         }
         Err(problem) => return Err(problem),
     };
-    let session = match access {
-        Access::Key(key) => cookie(&key.session(app.service.clock().now()), &app, &parts),
-        Access::Open | Access::Denied => None,
+    let Access::Key(key) = access else { return Ok(redirect(&next, None)) };
+    let session = cookie(&key.session(app.service.clock().now()), &app, &parts);
+    let Some(home) = Shell::around(Access::Key(key)).home() else {
+        let fault = "opens no page of the console: it needs the scope read, send or admin";
+        return refused(StatusCode::FORBIDDEN, fault, next);
     };
-    Ok(redirect(&next, session))
+    // Nobody asked for the overview by name.
+    let to = if next == BASE { home.path() } else { next.as_str() };
+    Ok(redirect(to, session))
+}
+
+/// The form again, with what is wrong with the key. What was entered is not sent back.
+fn refused(status: StatusCode, fault: &str, next: String) -> Result<Response, Problem> {
+    let mut faults = Faults::default();
+    faults.push("key", fault);
+    let key = key_field().sent(&Form::default(), &faults);
+    page_with(status, &SignInPage { shell: Shell::bare(), key, next, has_no_key: false })
 }
 
 /// `POST /console/sign-out`
