@@ -65,7 +65,7 @@ async fn the_cookie_holds_no_key_and_goes_nowhere_else() {
     let mut browser = Browser::new(&app);
     let entered = browser.sign_in(&key).await;
     let cookie = entered.headers["set-cookie"].to_str().unwrap();
-    for attribute in ["HttpOnly", "SameSite=Strict", "Path=/console", &format!("Max-Age={SESSION_SECONDS}")] {
+    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/console", &format!("Max-Age={SESSION_SECONDS}")] {
         assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
     }
     assert!(!cookie.contains("Secure"), "the browser came without TLS: {cookie}");
@@ -110,10 +110,48 @@ async fn a_wrong_key_is_refused_and_not_shown_again() {
 async fn a_session_ends_after_its_time() {
     let app = App::new();
     let mut browser = Browser::signed_in(&app, &[Scope::Read]).await;
+    let cookie = browser.cookie().unwrap().to_owned();
     tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64 - 10)).await;
     browser.get("/console").await.is(200);
     tokio::time::advance(Duration::from_secs(10)).await;
+    browser.set_cookie(&cookie);
     browser.get("/console").await.leads_to("/console/sign-in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_used_goes_on() {
+    let app = App::new();
+    let mut browser = Browser::signed_in(&app, &[Scope::Send]).await;
+    tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64 / 2)).await;
+    let page = browser.get("/console/send").await.is(200);
+    assert!(!page.headers.contains_key("set-cookie"), "it has half of its time left");
+    for seconds in [2, SESSION_SECONDS as u64 / 2 + 2, SESSION_SECONDS as u64 - 2] {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        let page = browser.get("/console/send").await.is(200);
+        let cookie = page.headers["set-cookie"].to_str().unwrap();
+        assert!(
+            cookie.contains(&format!("Max-Age={SESSION_SECONDS}")) && cookie.contains("HttpOnly"),
+            "{cookie}"
+        );
+    }
+    tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64 - 10)).await;
+    let signed_out = browser.submit("/console/sign-out", &[]).await;
+    assert!(signed_out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert_eq!(browser.cookie(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_came_too_late_can_be_sent_again() {
+    let app = App::new();
+    let key = app.key("default", &[Scope::Send]).await;
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&key).await.is(303);
+    let form = [("channel", "sms"), ("recipient", "+4915112345678"), ("content", "hi")];
+    tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64)).await;
+    browser.submit("/console/send", &form).await.is(401).says("nothing was done").has("target=\"_blank\"");
+    browser.sign_in(&key).await.is(303);
+    browser.get("/console/notifications").await.is(200).says("Nothing was sent yet");
+    browser.submit("/console/send", &form).await.is(303);
 }
 
 #[tokio::test]

@@ -17,8 +17,9 @@ use crate::console::form::{Faults, Form};
 use crate::console::link::Link;
 use crate::console::page::{page, page_with};
 use crate::console::query::Asked;
+use crate::console::session::{cookie, cookie_removal};
 use crate::console::shell::Shell;
-use crate::console::viewer::{cookie, cookie_removal, require_own_page};
+use crate::console::viewer::require_own_page;
 use crate::error::Problem;
 use crate::problems;
 
@@ -110,7 +111,7 @@ fn redirect(to: &str, set_cookie: Option<HeaderValue>) -> Response {
 
 fn key_field() -> Field {
     Field::secret("key", "API key")
-        .hint("Begins with ak_. It is not kept: the browser gets a session that ends after 12 hours.")
+        .hint("Begins with ak_. It is not kept: the browser gets a session that ends 12 hours after it was used last.")
         .autocomplete("current-password")
         .required()
 }
