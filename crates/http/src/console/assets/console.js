@@ -9,6 +9,8 @@ const FETCH_MAX_MS = 30000;
 const PREVIEW_GAP_MS = 400;
 const BACKOFF_MS = { first: 1000, max: 60000 };
 
+const SIGNED_OUT = "signed out";
+
 const main = document.querySelector("main");
 const state = document.querySelector("[data-live-state]");
 const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -24,9 +26,9 @@ function localTimes(root) {
   }
 }
 
-/** Says how far the page is up to date, if that changed. */
+/** Says how far the page is up to date, if that changed. Once nobody is signed in any more, it is not. */
 function tell(word) {
-  if (state.textContent !== word) {
+  if (state.textContent !== word && state.textContent !== SIGNED_OUT) {
     state.textContent = word;
     state.dataset.state = word;
   }
@@ -70,13 +72,23 @@ function refresh() {
   return next;
 }
 
+/** Whether an answer leads to the sign-in, or says that the key may not see this any more. */
+function isSignedOut(answer) {
+  return answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
+}
+
 async function fetchPage() {
   try {
     const answer = await fetch(location.href, {
-      redirect: "error",
+      redirect: "manual",
       headers: { accept: "text/html" },
       signal: AbortSignal.timeout(FETCH_MAX_MS),
     });
+    if (isSignedOut(answer)) {
+      tell(SIGNED_OUT);
+      location.reload();
+      return false;
+    }
     if (!answer.ok) {
       return false;
     }
@@ -130,8 +142,9 @@ class Following {
     this.#source.onmessage = () => this.#refreshSoon();
     this.#source.onerror = () => {
       tell("reconnecting");
-      // It tries again by itself unless it was refused.
+      // It tries again by itself unless it was refused. Why that is, only the page can say.
       if (this.#source.readyState === EventSource.CLOSED) {
+        refresh();
         this.#timer = setTimeout(() => this.start(), this.#backoff.wait());
       }
     };
@@ -249,10 +262,13 @@ function previews(form) {
 async function preview(form) {
   const answer = await fetch(form.dataset.preview, {
     method: "POST",
-    redirect: "error",
+    redirect: "manual",
     body: new URLSearchParams(new FormData(form)),
   }).catch(() => undefined);
-  if (answer?.ok) {
+  if (answer && isSignedOut(answer)) {
+    // What was typed stays.
+    tell(SIGNED_OUT);
+  } else if (answer?.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("preview");
     fresh && document.getElementById("preview").replaceChildren(...document.adoptNode(fresh).childNodes);
