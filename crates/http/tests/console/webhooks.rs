@@ -68,7 +68,10 @@ async fn what_is_wrong_stands_beside_its_field() {
     let path = add(&mut browser).await;
     let page = browser.submit(&format!("{path}/edit"), &[("url", ""), ("event_types", "*")]).await.is(422);
     page.has("id=\"url-fault\"");
-    assert_eq!(endpoint(&app, &path).await["url"], URL);
+    let page = browser.submit(&format!("{path}/edit"), &[("url", URL), ("event_types", " ")]).await.is(422);
+    page.has("id=\"event_types-fault\"").has("name=\"event_types\" rows=\"4\" autocomplete=\"off\" required");
+    let stored = endpoint(&app, &path).await;
+    assert_eq!((&stored["url"], &stored["event_types"]), (&json!(URL), &json!(["notification.*", "signup"])));
 }
 
 #[tokio::test]

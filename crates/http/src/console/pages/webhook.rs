@@ -107,6 +107,12 @@ fn form(shell: Shell, id: WebhookEndpointId, fields: [Field; 3]) -> WebhookForm 
     }
 }
 
+/// What is entered of an endpoint that there is already: whoever clears its events does not mean all of them.
+fn changed_fields() -> [Field; 3] {
+    let [url, types, description] = fields();
+    [url, types.required(), description]
+}
+
 /// `GET /console/webhooks/{id}/edit`
 pub(crate) async fn edit(
     State(app): State<AppState>,
@@ -114,7 +120,7 @@ pub(crate) async fn edit(
     Id(id): Id<WebhookEndpointId>,
 ) -> Result<Response, Problem> {
     let endpoint = app.service.webhook_endpoint(viewer.tenant(), id).await?;
-    let [url, types, description] = fields();
+    let [url, types, description] = changed_fields();
     let filled = [
         url.value(Some(&endpoint.url)),
         types.value(Some(event_types(&endpoint, "\n"))),
@@ -140,7 +146,7 @@ pub(crate) async fn change(
         Ok(_) => Ok(done(link_to(id), Notice::EndpointChanged)),
         Err(ServiceError::Invalid(found)) => {
             let faults = Faults::new(found);
-            let fields = fields().map(|field| field.sent(&sent, &faults));
+            let fields = changed_fields().map(|field| field.sent(&sent, &faults));
             page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(viewer.shell(Area::Webhooks), id, fields))
         }
         Err(error) => Err(error.into()),

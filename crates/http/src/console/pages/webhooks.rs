@@ -90,9 +90,9 @@ pub(super) fn fields() -> [Field; 3] {
     ]
 }
 
-/// The event types of a form, one a line; none are all.
+/// The event types of a form, one a line.
 pub(super) fn event_types_of(form: &Form) -> Vec<String> {
-    let lines = form.get("event_types").unwrap_or("*").lines().map(str::trim);
+    let lines = form.get("event_types").unwrap_or_default().lines().map(str::trim);
     lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -164,7 +164,8 @@ pub(crate) async fn create(
     }
     let draft = EndpointDraft {
         url: sent.text("url").unwrap_or_default(),
-        event_types: Some(event_types_of(&sent)),
+        // A new one is told of everything unless it says of what.
+        event_types: Some(event_types_of(&sent)).filter(|types| !types.is_empty()),
         description: sent.text("description"),
         secret: sent.text("secret"),
     };
