@@ -2,7 +2,9 @@
 
 use angaros_domain::calendar::{Unit, Zone};
 use angaros_domain::{TenantId, Timestamp};
-use angaros_service::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, SeriesFilter, Tally};
+use angaros_service::{
+    Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault, SeriesFilter, ServiceError, Tally,
+};
 use askama::Template;
 use askama::filters::HtmlSafe;
 
@@ -53,9 +55,19 @@ pub(crate) struct Metrics {
 
 impl HtmlSafe for Metrics {}
 
+impl Metrics {
+    /// What is said of a time that is too long to count in. What happened in it can be listed all the same.
+    fn of_too_long(from: Timestamp, to: Timestamp) -> Metrics {
+        let totals = Tally::default();
+        Metrics { from, to, totals, is_approximate: false, is_coarser: false, chart: Chart::TooLong }
+    }
+}
+
 /// What is drawn.
 #[derive(Debug, Clone)]
 enum Chart {
+    /// The time is too long to count in.
+    TooLong,
     Bars(Bars),
     Rows(Rows),
 }
@@ -101,7 +113,10 @@ pub(crate) async fn count(app: &AppState, tenant: TenantId, question: Question) 
     let asked = Asked { filter: filter.clone(), from, to, zone: zone.clone() };
     let question =
         EventQuestion { filter, from: Some(from), to: Some(to), group_by: Some(fitting), zone: zone.clone() };
-    let counted = app.service.event_metrics(tenant, question).await?;
+    let counted = match app.service.event_metrics(tenant, question).await {
+        Err(ServiceError::InvalidRange(RangeFault::TooLong)) => return Ok(Metrics::of_too_long(from, to)),
+        counted => counted?,
+    };
     let is_approximate = counted.is_approximate();
     let Counted { from, to, totals, buckets } = counted;
     let chart = match fitting {
