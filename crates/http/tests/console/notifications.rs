@@ -71,7 +71,7 @@ async fn the_box_finds_what_a_request_made_by_the_correlation_id_that_its_caller
         .await
         .leads_to(&format!("/console/notifications/{id}"));
     let page = browser.get(&format!("/console/notifications/{id}")).await.is(200);
-    assert!(page.links().contains(&"/console/notifications?q=ticket-4711".to_owned()), "{:?}", page.links());
+    assert!(page.links().contains("/console/notifications?q=ticket-4711"), "{:?}", page.links());
 }
 
 #[tokio::test]
