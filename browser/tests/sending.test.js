@@ -34,6 +34,26 @@ test("a message that was sent moves on under the eyes of its sender", async () =
   });
 });
 
+test("what happens while the page is being fetched is shown too", async () => {
+  await visit(browser, service.url, {}, async (page) => {
+    const sms = { channel: "sms", recipient: "+15550100125", content: "Hello" };
+    const { id } = await service.api.post("/notifications", sms);
+    // The answer that says less than what is true by now stays under way until everything has happened.
+    let held = 0;
+    await page.route(`**/console/notifications/${id}`, async (route) => {
+      if (route.request().isNavigationRequest()) return route.continue();
+      const answer = await route.fetch();
+      if (held++ === 0) {
+        await page.evaluate(hearsOf, [id, "delivered"]);
+      }
+      await route.fulfill({ response: answer });
+    });
+    await page.goto(`/console/notifications/${id}`);
+    await page.locator("#head").getByText("delivered").waitFor();
+    assert.ok(held >= 1, "it was fetched again");
+  });
+});
+
 test("what is wrong is said beside its field, and nothing is sent", async () => {
   // An answer of 400 or 422, which Chromium tells its console.
   const expected = /the server responded with a status of 4(00|22)/;
@@ -99,4 +119,17 @@ async function tabTo(page, wanted) {
     if (found) return;
   }
   assert.fail(`the Tab key does not lead to ${wanted}`);
+}
+
+/** Waits, in the page, until a stream has told that a notification has a status. */
+function hearsOf([id, status]) {
+  return new Promise((heard) => {
+    const source = new EventSource(`/console/stream?notification_id=${id}`);
+    source.onmessage = ({ data }) => {
+      if (JSON.parse(data).status === status) {
+        source.close();
+        heard();
+      }
+    };
+  });
 }

@@ -43,7 +43,7 @@ impl Workload {
             ),
             ("events", fixed("/console/events")),
             ("events-by-day", fixed("/console/events?group_by=day")),
-            ("events-by-campaign", fixed("/console/events?group_by=campaign")),
+            ("events-by-campaign", fixed("/console/events?group_by=campaign_id")),
             ("dead-letters", fixed("/console/dead-letters")),
         ]
     }

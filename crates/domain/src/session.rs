@@ -38,6 +38,11 @@ impl Session {
         &self.prefix
     }
 
+    /// Whether less than half of its time is left.
+    pub fn is_half_over(&self, now: Timestamp) -> bool {
+        self.expires_at_seconds - now.as_seconds() < SESSION_SECONDS / 2
+    }
+
     /// The text that its holder keeps. Whoever has it may do what the key may, until it ends.
     pub fn reveal(&self) -> String {
         format!("{}.{}.{}", self.prefix, self.expires_at_seconds, URL_SAFE_NO_PAD.encode(self.mac))
@@ -103,6 +108,8 @@ mod tests {
         let end = NOW.plus_seconds(SESSION_SECONDS);
         assert!(key.admits_session(&session, NOW) && key.admits_session(&session, end.plus_millis(-1)));
         assert!(!key.admits_session(&session, end));
+        let half = NOW.plus_seconds(SESSION_SECONDS / 2);
+        assert!(!session.is_half_over(half) && session.is_half_over(half.plus_seconds(1)));
         key.revoked_at = Some(NOW);
         assert!(!key.admits_session(&session, NOW));
     }

@@ -1,7 +1,8 @@
 //! Who calls, and whether they may.
 //!
 //! A route names what it needs by the type of its first argument: `Authorized<CanSend>`. Because the extractor runs
-//! before the body is read, a caller without a key can not make us read one.
+//! before the body is read, a caller without a key can not make us read one. The one key that comes in a body is that of
+//! the console's sign-in: such a call is counted first, and its body is small.
 
 use std::marker::PhantomData;
 
@@ -17,7 +18,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::Problem;
 use crate::limits::Policy;
-use crate::{AppState, dropin, problems};
+use crate::{AppState, dropin, host, origin, problems};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -129,7 +130,7 @@ impl Shown {
     }
 
     /// What it opens.
-    async fn access(&self, app: &AppState) -> Result<Access, Problem> {
+    pub(crate) async fn access(&self, app: &AppState) -> Result<Access, Problem> {
         Ok(match self {
             Shown::Nothing | Shown::Nonsense => app.service.access(None).await?,
             Shown::Token(token) => app.service.access(Some(token)).await?,
@@ -147,7 +148,29 @@ pub(crate) async fn enter<N: Need>(
     let access = shown.access(app).await?;
     count::<N>(app, &access, parts)?;
     let tenant = admit::<N>(app, &access, shown)?;
+    if access == Access::Open {
+        require_own(app, parts)?;
+    }
     Ok((access, Caller { tenant, correlation: correlation(parts)? }))
+}
+
+/// What no key guards must at least not be asked by somebody else's page in the user's browser.
+fn require_own(app: &AppState, parts: &Parts) -> Result<(), Problem> {
+    host::require_known(parts, &app.api.open_hosts)?;
+    origin::require_no_stranger(parts)
+}
+
+/// What a key opens that came in a body. The call was counted before that was read, by [`count_unread`].
+pub(crate) async fn enter_counted<N: Need>(app: &AppState, token: &Shown) -> Result<Access, Problem> {
+    let access = token.access(app).await?;
+    admit::<N>(app, &access, token)?;
+    Ok(access)
+}
+
+/// Counts a call whose key is in its body, which is still to be read: whoever it may be, for its address.
+pub(crate) fn count_unread(app: &AppState, parts: &Parts) -> Result<(), Problem> {
+    let Some(limiter) = &app.limiter else { return Ok(()) };
+    limiter.admit(Policy::Default, None, parts, app.service.clock().now())
 }
 
 /// A caller who stays, and may do what `N` stands for as long as its key holds.

@@ -16,7 +16,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use crate::limits::Standing;
-use crate::{AppState, deadline, error};
+use crate::{AppState, console, deadline, error};
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -58,6 +58,11 @@ pub(crate) async fn observe(State(app): State<AppState>, mut request: Request, n
         request.extensions_mut().insert(standing.clone());
     }
 
+    let renewal = console::is_console(uri.path()).then(console::Renewal::default);
+    if let Some(renewal) = &renewal {
+        request.extensions_mut().insert(renewal.clone());
+    }
+
     let answer = deadline::run(app.api.request_timeout, request, next).instrument(span.clone()).await;
     let mut answer = span.in_scope(|| error::render(answer, uri.path(), correlation.id.as_str()));
 
@@ -78,6 +83,9 @@ pub(crate) async fn observe(State(app): State<AppState>, mut request: Request, n
     }
     if let Some(standing) = standing {
         standing.tell(answer.headers_mut());
+    }
+    if let Some(renewal) = renewal {
+        renewal.tell(answer.headers_mut());
     }
     // Visible ASCII always is a header value.
     if let Ok(id) = HeaderValue::from_str(correlation.id.as_str()) {

@@ -273,10 +273,11 @@ pub(crate) fn render(mut response: Response, path: &str, correlation_id: &str) -
         None if status.is_client_error() || status.is_server_error() => Problem::of_status(status),
         None => return response,
     };
+    let shell = response.extensions_mut().remove::<console::Shell>();
     let (kind, headers) = (problem.0.kind, problem.0.headers.clone());
     let document = problem.document(path, correlation_id);
     let mut answer = if console::is_console(path) {
-        console::render_fault(kind.status, &document)
+        console::render_fault(kind.status, &document, shell)
     } else {
         (kind.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], axum::Json(document)).into_response()
     };

@@ -17,6 +17,7 @@ mod dropin;
 mod dto;
 mod error;
 mod extract;
+mod host;
 mod idempotency;
 mod limits;
 mod live;
@@ -60,6 +61,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// Refuse calls without a key even while no key exists.
     pub require_keys: bool,
+    /// Names, in lower case, at which browsers may use the service while it has no keys.
+    pub open_hosts: Vec<String>,
     /// How often callers may call.
     pub limits: Limits,
     /// How clients that follow live status are treated.
@@ -80,6 +83,8 @@ pub(crate) struct App {
     pub(crate) limiter: Option<limits::Limiter>,
     pub(crate) written: openapi::Written,
     pub(crate) places: Arc<live::Places>,
+    /// Held by the one form that makes something which can not be told from what it would make a second time.
+    pub(crate) making: tokio::sync::Mutex<()>,
 }
 
 pub(crate) type AppState = Arc<App>;
@@ -110,7 +115,8 @@ pub fn operations(service: Arc<Service>, api: Api) -> Router {
 fn surround(routes: Router<AppState>, document: &Document, service: Arc<Service>, api: Api) -> Router {
     let without = parameters::Without::of(document);
     let (limiter, places) = (limits::Limiter::new(&api.limits), live::Places::new(&api.live));
-    let app = Arc::new(App { service, api, limiter, written: openapi::Written::new(document), places });
+    let written = openapi::Written::new(document);
+    let app = Arc::new(App { service, api, limiter, written, places, making: tokio::sync::Mutex::default() });
     routes
         .fallback(routes::unknown)
         .method_not_allowed_fallback(routes::wrong_method)

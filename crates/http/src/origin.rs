@@ -4,10 +4,14 @@
 //! which page it is. So whatever a cookie opens, and whatever opens without a key, asks this first.
 
 use http::HeaderName;
-use http::header::{HOST, ORIGIN};
+use http::header::ORIGIN;
 use http::request::Parts;
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use crate::error::Problem;
+use crate::{host, problems};
+
+/// What browsers say of the page that asks (W3C Fetch Metadata).
+pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whose page sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +35,22 @@ pub(crate) fn sender(parts: &Parts) -> Sender {
     }
     let Some(origin) = text(ORIGIN) else { return Sender::Unknown };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    // HTTP/2 has the host in the request's own authority.
-    let host = text(HOST).or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
-    match (authority, host) {
+    match (authority, host::of(parts)) {
         (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host) => Sender::Own,
         _ => Sender::Foreign,
     }
+}
+
+/// Refuses what somebody else's page asks to change. Who may read an answer is up to the browser: nothing here tells it to
+/// hand one to another page.
+pub(crate) fn require_no_stranger(parts: &Parts) -> Result<(), Problem> {
+    if parts.method.is_safe() || sender(parts) != Sender::Foreign {
+        return Ok(());
+    }
+    Err(Problem::new(
+        problems::FOREIGN_ORIGIN,
+        "The page that asks is not of this service, and no key was given.",
+    ))
 }
 
 #[cfg(test)]

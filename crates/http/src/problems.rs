@@ -53,9 +53,13 @@ problems! {
     FORBIDDEN = FORBIDDEN "forbidden" "The key may not do this"
         "The detail names the scope that the call needs. Use a key that has it.";
     FOREIGN_ORIGIN = FORBIDDEN "foreign-origin" "The page is not of this service"
-        "The console takes forms only from its own pages, and a service without keys talks over WebSockets only to those: \
-         otherwise every page that you visit could send and listen in your name. Open the console's page and try again, \
-         or make a key with `angaros keys create` and connect with it.";
+        "The console takes forms only from its own pages, and a service without keys lets only those change anything or \
+         talk over WebSockets: otherwise every page that you visit could send and listen in your name. Open the console's \
+         page and try again, or make a key with `angaros keys create` and use it.";
+    UNKNOWN_HOST = FORBIDDEN "unknown-host" "The service is not known by this name"
+        "A service without keys answers browsers only at an address, at localhost, and at the names in \
+         security.open_hosts of the configuration: every other name may be that of a page which somebody lets lead here. \
+         Add the name there, or make a key with `angaros keys create`.";
     NOT_FOUND = NOT_FOUND "not-found" "There is no such thing"
         "The path does not exist, or nothing of your tenant has this id.";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "method-not-allowed" "The path does not know this method"

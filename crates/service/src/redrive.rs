@@ -43,10 +43,15 @@ impl Service {
         }
     }
 
-    /// Gives every dead letter that the filter chooses fresh attempts; answers how many there were. What fails again
-    /// meanwhile is left alone, so that this ends however fast that goes.
-    pub async fn retry_many(&self, tenant: TenantId, filter: RedriveFilter) -> Result<u64> {
-        let failed_until = self.clock.now();
+    /// Gives every dead letter that the filter chooses, and that failed until then, fresh attempts; answers how many there
+    /// were. A time to come means now: what fails again meanwhile is left alone, so that this ends however fast that goes.
+    pub async fn retry_many(
+        &self,
+        tenant: TenantId,
+        filter: RedriveFilter,
+        failed_until: Timestamp,
+    ) -> Result<u64> {
+        let failed_until = failed_until.min(self.clock.now());
         let mut count = 0;
         loop {
             let done = self.redrive(tenant, filter.clone(), failed_until).await?.done.len();

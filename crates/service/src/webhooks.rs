@@ -106,7 +106,21 @@ impl Service {
         if !found.is_empty() {
             return Err(ServiceError::Invalid(found));
         }
-        self.webhook_endpoint_edit(tenant, id, Edit::Rotate(secret)).await
+        self.webhook_endpoint_edit(tenant, id, Edit::Rotate { secret, instead_of: None }).await
+    }
+
+    /// Gives an endpoint a fresh secret in place of the one with this fingerprint. `None` if it has another one by now: then
+    /// nothing is done, so that asking twice does not take away the secret that the receiver knows.
+    pub async fn webhook_endpoint_rotate_once(
+        &self,
+        tenant: TenantId,
+        id: WebhookEndpointId,
+        fingerprint: &str,
+    ) -> Result<Option<WebhookEndpoint>> {
+        let secret = self.secret(None, &mut Vec::new());
+        let edit = Edit::Rotate { secret: secret.clone(), instead_of: Some(fingerprint.to_owned()) };
+        let endpoint = self.webhook_endpoint_edit(tenant, id, edit).await?;
+        Ok((endpoint.secret == secret).then_some(endpoint))
     }
 
     async fn webhook_endpoint_edit(

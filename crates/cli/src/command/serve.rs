@@ -189,6 +189,7 @@ pub(super) fn api(
         body_bytes_max: config.server.body_bytes_max,
         request_timeout: Duration::from_secs(config.server.request_timeout_seconds),
         require_keys: config.security.require_keys,
+        open_hosts: config.security.open_hosts.clone(),
         limits: Limits {
             inbound_per_minute: config.limits.inbound_per_minute,
             metrics_per_minute: config.limits.metrics_per_minute,

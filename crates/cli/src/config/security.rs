@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::faults::Faults;
 use super::server::networks;
@@ -19,6 +20,23 @@ pub(crate) struct SecurityConfig {
     pub(crate) outbound_allow: Vec<IpNet>,
     /// Serve everyone who can connect, without any key, on an address that others can reach.
     pub(crate) allow_open: bool,
+    /// Names at which browsers may use the service while it has no key, in lower case; addresses and `localhost` need none.
+    #[serde(deserialize_with = "host_names")]
+    pub(crate) open_hosts: Vec<String>,
+}
+
+fn host_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let name = |text: String| {
+        if text.split('.').all(is_part) {
+            return Ok(text.to_ascii_lowercase());
+        }
+        Err(D::Error::custom(format!("must list names of hosts such as \"angaros.lan\"; {text:?} is none")))
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(name).collect()
 }
 
 impl SecurityConfig {

@@ -134,7 +134,12 @@ pub enum Edit {
         enabled: Option<bool>,
     },
     /// Gives it a new secret; the former one signs too for [`FORMER_SECRET_SECONDS`].
-    Rotate(SigningSecret),
+    Rotate {
+        /// The new one.
+        secret: SigningSecret,
+        /// Which one it takes the place of ([`SigningSecret::fingerprint`]); if it is another one by now, nothing is done.
+        instead_of: Option<String>,
+    },
 }
 
 /// What an attempt told about an endpoint's health.
@@ -184,9 +189,14 @@ impl WebhookEndpoint {
 
     /// Does what its owner asked for. Answers the event that tells of it, if it is one that is told.
     pub fn edit(&mut self, edit: Edit, now: Timestamp) -> Option<Event> {
+        if let Edit::Rotate { instead_of: Some(expected), .. } = &edit
+            && *expected != self.secret.fingerprint()
+        {
+            return None;
+        }
         self.updated_at = now;
         match edit {
-            Edit::Rotate(secret) => {
+            Edit::Rotate { secret, .. } => {
                 let former = std::mem::replace(&mut self.secret, secret);
                 self.former_secret = Some((former, now.plus_seconds(FORMER_SECRET_SECONDS)));
                 None

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 /// How a secret begins.
 const PREFIX: &str = "whsec_";
+/// What fingerprints are of.
+const FINGERPRINT_CONTEXT: &str = "angaros webhook secret fingerprint v1";
 /// The bytes that a key may have, by the specification.
 pub const KEY_BYTES: RangeInclusive<usize> = 24..=64;
 
@@ -31,6 +33,12 @@ impl SigningSecret {
     /// The secret itself: for signing, for storing, and for showing it to whoever may see it.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// What tells it from other secrets, and nothing of it.
+    pub fn fingerprint(&self) -> String {
+        let key = blake3::derive_key(FINGERPRINT_CONTEXT, self.0.as_bytes());
+        blake3::Hash::from_bytes(key).to_hex()[..16].to_owned()
     }
 }
 

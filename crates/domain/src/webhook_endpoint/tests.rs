@@ -99,10 +99,23 @@ fn it_is_disabled_at_once_when_it_is_gone() {
 fn the_former_secret_signs_too_for_a_day() {
     let mut endpoint = endpoint();
     let (first, second) = (endpoint.secret.clone(), SigningSecret::new([2; 32]));
-    endpoint.edit(Edit::Rotate(second.clone()), NOW);
+    endpoint.edit(Edit::Rotate { secret: second.clone(), instead_of: None }, NOW);
     let end = NOW.plus_seconds(FORMER_SECRET_SECONDS);
     assert_eq!(endpoint.secrets(end.plus_millis(-1)), [&second, &first]);
     assert_eq!(endpoint.secrets(end), [&second]);
+}
+
+#[test]
+fn a_secret_that_is_another_one_by_now_is_not_taken_away() {
+    let mut endpoint = endpoint();
+    let seen = endpoint.secret.fingerprint();
+    let rotate =
+        |byte| Edit::Rotate { secret: SigningSecret::new([byte; 32]), instead_of: Some(seen.clone()) };
+    endpoint.edit(rotate(2), NOW);
+    assert_eq!(endpoint.secret, SigningSecret::new([2; 32]));
+    let once = endpoint.clone();
+    assert_eq!(endpoint.edit(rotate(3), NOW.plus_seconds(1)), None);
+    assert_eq!(endpoint, once);
 }
 
 #[test]

@@ -22,20 +22,23 @@ struct FaultPage<'a> {
 /// A way out.
 struct Way {
     path: &'static str,
-    text: &'static str,
+    text: String,
 }
 
-/// The page of a problem.
-pub(crate) fn render(status: StatusCode, problem: &ProblemBody<'_>) -> Response {
-    let ways = match status {
-        StatusCode::UNAUTHORIZED => vec![Way { path: "/console/sign-in", text: "Sign in" }],
-        StatusCode::FORBIDDEN => vec![
-            Way { path: "/console/sign-in", text: "Sign in with another key" },
-            Way { path: "/console", text: "Go to the overview" },
-        ],
-        _ => vec![Way { path: "/console", text: "Go to the overview" }],
+/// The page of a problem, within the shell of the viewer if that is known.
+pub(crate) fn render(status: StatusCode, problem: &ProblemBody<'_>, shell: Option<Shell>) -> Response {
+    let shell = shell.unwrap_or_else(Shell::bare);
+    let sign_in = match status {
+        StatusCode::UNAUTHORIZED => Some("Sign in"),
+        StatusCode::FORBIDDEN => Some("Sign in with another key"),
+        _ => None,
     };
-    let page = FaultPage { shell: Shell::bare(), problem, kind: &problem.r#type, ways };
+    let sign_in = sign_in.map(|text| Way { path: "/console/sign-in", text: text.to_owned() });
+    let home = shell
+        .home()
+        .map(|area| Way { path: area.path(), text: format!("Go to the {}", area.title().to_lowercase()) });
+    let ways = sign_in.into_iter().chain(home).collect();
+    let page = FaultPage { shell, problem, kind: &problem.r#type, ways };
     // Writing to memory does not fail; what is left then says the same, plainly.
     let html = page.render().unwrap_or_else(|_| problem.title.to_owned());
     (status, HEADERS, Html(html)).into_response()

@@ -47,13 +47,20 @@ impl FromRequest<AppState> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &AppState) -> Result<Form, Problem> {
+        Form::read(request, app.api.body_bytes_max).await
+    }
+}
+
+impl Form {
+    /// Reads what a form sent, at most `bytes_max` of it.
+    pub(crate) async fn read(request: Request, bytes_max: usize) -> Result<Form, Problem> {
         let sent =
             request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = sent.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case(URLENCODED) {
             return Err(unsupported(URLENCODED));
         }
-        let bytes = body::read(request, app.api.body_bytes_max).await?;
+        let bytes = body::read(request, bytes_max).await?;
         let fields = form_urlencoded::parse(&bytes).take(FIELDS_MAX);
         let unix = |value: &str| value.replace("\r\n", "\n");
         Ok(Form(fields.map(|(name, value)| (name.into_owned(), unix(&value))).collect()))

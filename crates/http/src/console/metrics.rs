@@ -2,7 +2,9 @@
 
 use angaros_domain::calendar::{Unit, Zone};
 use angaros_domain::{TenantId, Timestamp};
-use angaros_service::{Bucket, BucketOf, Counted, EventQuestion, GroupBy, SeriesFilter, Tally};
+use angaros_service::{
+    Bucket, BucketOf, Counted, EventQuestion, GroupBy, RangeFault, SeriesFilter, ServiceError, Tally,
+};
 use askama::Template;
 use askama::filters::HtmlSafe;
 
@@ -53,9 +55,19 @@ pub(crate) struct Metrics {
 
 impl HtmlSafe for Metrics {}
 
+impl Metrics {
+    /// What is said of a time that is too long to count in. What happened in it can be listed all the same.
+    fn of_too_long(from: Timestamp, to: Timestamp) -> Metrics {
+        let totals = Tally::default();
+        Metrics { from, to, totals, is_approximate: false, is_coarser: false, chart: Chart::TooLong }
+    }
+}
+
 /// What is drawn.
 #[derive(Debug, Clone)]
 enum Chart {
+    /// The time is too long to count in.
+    TooLong,
     Bars(Bars),
     Rows(Rows),
 }
@@ -96,16 +108,15 @@ pub(crate) fn name(group_by: GroupByName) -> &'static str {
 /// Counts, and draws it.
 pub(crate) async fn count(app: &AppState, tenant: TenantId, question: Question) -> Result<Metrics, Problem> {
     let Question { filter, from, to, group_by, zone } = question;
-    let asked = group_by.map_or_else(|| GroupBy::Time(suiting(from, to)), GroupBy::from);
-    let fitting = fitting(asked, &zone, from, to);
-    let question = EventQuestion {
-        filter: filter.clone(),
-        from: Some(from),
-        to: Some(to),
-        group_by: Some(fitting),
-        zone: zone.clone(),
+    let wanted = group_by.map_or_else(|| GroupBy::Time(suiting(from, to)), GroupBy::from);
+    let fitting = fitting(wanted, &zone, from, to);
+    let asked = Asked { filter: filter.clone(), from, to, zone: zone.clone() };
+    let question =
+        EventQuestion { filter, from: Some(from), to: Some(to), group_by: Some(fitting), zone: zone.clone() };
+    let counted = match app.service.event_metrics(tenant, question).await {
+        Err(ServiceError::InvalidRange(RangeFault::TooLong)) => return Ok(Metrics::of_too_long(from, to)),
+        counted => counted?,
     };
-    let counted = app.service.event_metrics(tenant, question).await?;
     let is_approximate = counted.is_approximate();
     let Counted { from, to, totals, buckets } = counted;
     let chart = match fitting {
@@ -115,11 +126,11 @@ pub(crate) async fn count(app: &AppState, tenant: TenantId, question: Question) 
                 Bars::new("over-time", "Events over time", unit, &zone, bars).approximate(is_approximate),
             )
         }
-        GroupBy::Name => rows("Events by name", "Event", "event_name", &filter, buckets),
-        GroupBy::Channel => rows("Events by channel", "Channel", "channel", &filter, buckets),
-        GroupBy::Campaign => rows("Events by campaign", "Campaign", "campaign_id", &filter, buckets),
+        GroupBy::Name => rows("Events by name", "Event", "event_name", &asked, buckets),
+        GroupBy::Channel => rows("Events by channel", "Channel", "channel", &asked, buckets),
+        GroupBy::Campaign => rows("Events by campaign", "Campaign", "campaign_id", &asked, buckets),
     };
-    Ok(Metrics { from, to, totals, is_approximate, is_coarser: fitting != asked, chart })
+    Ok(Metrics { from, to, totals, is_approximate, is_coarser: fitting != wanted, chart })
 }
 
 /// The unit that suits a stretch of time.
@@ -150,7 +161,7 @@ fn rows(
     title: &str,
     head: &'static str,
     parameter: &'static str,
-    filter: &SeriesFilter,
+    asked: &Asked,
     buckets: Vec<Bucket>,
 ) -> Chart {
     let row = |bucket: Bucket| {
@@ -158,7 +169,7 @@ fn rows(
         let short = value.as_ref().filter(|value| value.len() <= LINKED_BYTES_MAX);
         let about = if bucket.tally.error > 0.0 { "about " } else { "" };
         Some(Row {
-            link: short.map(|value| narrowed(filter, parameter, value)),
+            link: short.map(|value| asked.narrowed(parameter, value)),
             name: value.unwrap_or_else(|| "(none)".to_owned()),
             count: bucket.tally.count,
             note: format!("{about}{}", bucket.tally.unique_recipients),
@@ -168,17 +179,29 @@ fn rows(
     Chart::Rows(Rows::new("events-by", title, [head, "Events", "Recipients"], rows))
 }
 
-/// The events of a filter and of one value more.
-fn narrowed(filter: &SeriesFilter, parameter: &'static str, value: &str) -> Link {
-    let given = [
-        ("event_name", &filter.event_name),
-        ("channel", &filter.channel),
-        ("campaign_id", &filter.campaign_id),
-        ("provider", &filter.provider),
-    ];
-    let others = given.into_iter().filter(|(name, _)| *name != parameter);
-    let link = others.fold(Link::to("events"), |link, (name, value)| link.with_some(name, value.as_deref()));
-    link.with(parameter, value)
+/// Which events were counted.
+struct Asked {
+    filter: SeriesFilter,
+    from: Timestamp,
+    to: Timestamp,
+    zone: Zone,
+}
+
+impl Asked {
+    /// Those of one value more, in the same time.
+    fn narrowed(&self, parameter: &'static str, value: &str) -> Link {
+        let given = [
+            ("event_name", &self.filter.event_name),
+            ("channel", &self.filter.channel),
+            ("campaign_id", &self.filter.campaign_id),
+            ("provider", &self.filter.provider),
+        ];
+        let others = given.into_iter().filter(|(name, _)| *name != parameter);
+        let link =
+            others.fold(Link::to("events"), |link, (name, value)| link.with_some(name, value.as_deref()));
+        let zone = Some(self.zone.name()).filter(|_| self.zone != Zone::UTC);
+        link.with(parameter, value).with("from", self.from).with("to", self.to).with_some("timezone", zone)
+    }
 }
 
 #[cfg(test)]
@@ -218,7 +241,14 @@ mod tests {
             event_name: Some("opened".into()),
             ..SeriesFilter::default()
         };
-        let link = narrowed(&filter, "event_name", "clicked").to_string();
-        assert_eq!(link, "/console/events?campaign_id=spring+%26+summer&event_name=clicked");
+        let (from, to) = from_to(1);
+        let zone = Zone::named("Europe/Berlin").unwrap();
+        let mut asked = Asked { filter, from, to, zone };
+        let times = "from=2026-11-20T12%3A00%3A00.000Z&to=2026-11-21T12%3A00%3A00.000Z";
+        let expected = format!("/console/events?campaign_id=spring+%26+summer&event_name=clicked&{times}");
+        let link = asked.narrowed("event_name", "clicked").to_string();
+        assert_eq!(link, format!("{expected}&timezone=Europe%2FBerlin"));
+        asked.zone = Zone::UTC;
+        assert_eq!(asked.narrowed("event_name", "clicked").to_string(), expected);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every page is rendered here, from what the service answers to the API too, and works without a script. The one script
 //! there is keeps pages up to date, and writes times in the viewer's zone. A page is a file in `pages/` and a template of
-//! the same name in `templates/console/`; what pages share is beside this file: who looks (`viewer`), what surrounds a
+//! the same name in `templates/console/`; what pages share is beside this file: who looks (`viewer`, `session`), what surrounds a
 //! page (`shell`), what it is made of (`show`, `field`, `pager`), what it is asked (`query`, `form`), what is said after an
 //! action (`notice`), and what is said instead of a page (`fault`).
 
@@ -20,6 +20,7 @@ mod page;
 mod pager;
 mod pages;
 mod query;
+mod session;
 mod shell;
 mod show;
 mod stream;
@@ -34,6 +35,8 @@ use crate::AppState;
 
 pub(crate) use fault::render as render_fault;
 pub(crate) use page::Shown;
+pub(crate) use session::Renewal;
+pub(crate) use shell::Shell;
 
 /// Where the console is.
 pub(crate) const BASE: &str = "/console";

@@ -37,12 +37,14 @@ pub(crate) enum Notice {
     EndpointDeleted,
     /// It could not be pinged.
     EndpointIsDisabled,
+    /// It had another secret by then.
+    AlreadyRotated,
     /// The status did not allow it any more.
     TooLate,
 }
 
 impl Notice {
-    const ALL: [Notice; 17] = [
+    const ALL: [Notice; 18] = [
         Notice::Sent,
         Notice::Cancelled,
         Notice::Retried,
@@ -59,6 +61,7 @@ impl Notice {
         Notice::EndpointPinged,
         Notice::EndpointDeleted,
         Notice::EndpointIsDisabled,
+        Notice::AlreadyRotated,
         Notice::TooLate,
     ];
 
@@ -81,6 +84,7 @@ impl Notice {
             Notice::EndpointPinged => "endpoint-pinged",
             Notice::EndpointDeleted => "endpoint-deleted",
             Notice::EndpointIsDisabled => "endpoint-is-disabled",
+            Notice::AlreadyRotated => "already-rotated",
             Notice::TooLate => "too-late",
         }
     }
@@ -104,6 +108,10 @@ impl Notice {
             Notice::EndpointPinged => "A ping is on its way. What the endpoint answers is below.",
             Notice::EndpointDeleted => "The endpoint is deleted.",
             Notice::EndpointIsDisabled => "That was not possible: the endpoint is disabled.",
+            Notice::AlreadyRotated => {
+                "It had got a new secret already, so nothing was done. Over the API, GET /api/v1/webhook-endpoints/{id}/secret \
+                 shows it."
+            }
             Notice::TooLate => {
                 "That was not possible: the notification's status had changed meanwhile. Below is where it stands now."
             }
@@ -112,7 +120,7 @@ impl Notice {
 
     /// Whether it was not done after all.
     pub(crate) const fn is_refusal(self) -> bool {
-        matches!(self, Notice::TooLate | Notice::EndpointIsDisabled)
+        matches!(self, Notice::TooLate | Notice::EndpointIsDisabled | Notice::AlreadyRotated)
     }
 
     /// The notice in the query of an address.

@@ -1,6 +1,7 @@
 //! What surrounds every page: navigation, who is signed in, what was just done.
 
-use angaros_domain::api_key::Scope;
+use angaros_domain::api_key::{ApiKey, Scope};
+use angaros_service::Access;
 
 use super::assets;
 use super::notice::Notice;
@@ -94,6 +95,12 @@ pub(crate) struct Holder {
     pub(crate) scopes: Vec<Scope>,
 }
 
+impl From<ApiKey> for Holder {
+    fn from(key: ApiKey) -> Holder {
+        Holder { key_name: key.name, tenant_name: key.tenant_name, scopes: key.scopes }
+    }
+}
+
 impl Holder {
     fn allows(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
@@ -111,6 +118,16 @@ pub(crate) enum Who {
     Nobody,
 }
 
+impl From<Access> for Who {
+    fn from(access: Access) -> Who {
+        match access {
+            Access::Key(key) => Who::Holder(key.into()),
+            Access::Open => Who::Anybody,
+            Access::Denied => Who::Nobody,
+        }
+    }
+}
+
 /// What the layout needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Shell {
@@ -125,7 +142,12 @@ pub(crate) struct Shell {
 impl Shell {
     /// Around a page that nobody had to sign in for.
     pub(crate) fn bare() -> Shell {
-        Shell { area: None, who: Who::Nobody, notice: None }
+        Shell::around(Who::Nobody)
+    }
+
+    /// Around a page that belongs to no area.
+    pub(crate) fn around(who: impl Into<Who>) -> Shell {
+        Shell { area: None, who: who.into(), notice: None }
     }
 
     /// Whether the viewer may do what the scope stands for. Buttons that one may not press are not shown.
@@ -164,6 +186,11 @@ impl Shell {
             _ => area.any_of().iter().any(|scope| self.may(*scope)),
         };
         Area::ALL.into_iter().filter(may_see).collect()
+    }
+
+    /// Where the viewer begins; `None` if there is nothing for them to see.
+    pub(crate) fn home(&self) -> Option<Area> {
+        self.areas().first().copied()
     }
 
     /// The key's holder, if there is one.

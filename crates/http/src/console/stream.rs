@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::request::Parts;
 
-use super::viewer::shown;
+use super::session::shown;
 use crate::AppState;
 use crate::auth::{CanRead, Staying};
 use crate::error::Problem;

@@ -7,25 +7,22 @@
 use std::marker::PhantomData;
 
 use angaros_domain::TenantId;
-use angaros_domain::session::{SESSION_SECONDS, Session};
-use angaros_service::{Access, Caller};
+use angaros_service::Caller;
+use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::COOKIE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{Method, StatusCode};
 
 use super::link::Link;
 use super::notice::Notice;
-use super::shell::{Area, Holder, Shell, Who};
+use super::page::page_with;
+use super::session::{renew, shown};
+use super::shell::{Area, Shell, Who};
 use crate::auth::{Need, Shown, enter};
 use crate::error::Problem;
-use crate::limits::is_https;
 use crate::origin::{Sender, sender};
 use crate::{AppState, problems};
-
-/// The name of the cookie that holds the session.
-const COOKIE_NAME: &str = "angaros_session";
 
 /// Somebody who may see what `N` stands for.
 pub(crate) struct Viewer<N> {
@@ -53,16 +50,16 @@ impl<N: Need> FromRequestParts<AppState> for Viewer<N> {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Viewer<N>, Response> {
         require_own_page(parts).map_err(IntoResponse::into_response)?;
-        let entered = enter::<N>(app, parts, &shown(&parts.headers)).await;
-        let (access, caller) = entered.map_err(|problem| refusal(problem, parts))?;
-        let who = match access {
-            Access::Key(key) => {
-                Who::Holder(Holder { key_name: key.name, tenant_name: key.tenant_name, scopes: key.scopes })
+        let shown = shown(&parts.headers);
+        match enter::<N>(app, parts, &shown).await {
+            Ok((access, caller)) => {
+                renew(&access, &shown, app, parts);
+                let notice = parts.uri.query().and_then(Notice::in_query);
+                Ok(Viewer { caller, who: access.into(), notice, need: PhantomData })
             }
-            Access::Open | Access::Denied => Who::Anybody,
-        };
-        let notice = parts.uri.query().and_then(Notice::in_query);
-        Ok(Viewer { caller, who, notice, need: PhantomData })
+            Err(problem) if problem.is(problems::UNAUTHORIZED) => Err(to_sign_in(&shown, parts)),
+            Err(problem) => Err(refusal(problem, &shown, app).await),
+        }
     }
 }
 
@@ -74,38 +71,28 @@ pub(crate) fn require_own_page(parts: &Parts) -> Result<(), Problem> {
     Err(Problem::new(problems::FOREIGN_ORIGIN, "The form was not sent by a page of this console."))
 }
 
-/// The session that a browser shows.
-pub(crate) fn shown(headers: &HeaderMap) -> Shown {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    match pairs.find(|(name, _)| *name == COOKIE_NAME) {
-        Some((_, text)) => Session::parse(text).map_or(Shown::Nonsense, Shown::Session),
-        None => Shown::Nothing,
-    }
+/// What is refused is told within what the viewer may see: whoever has the wrong key can sign out.
+async fn refusal(problem: Problem, shown: &Shown, app: &AppState) -> Response {
+    let who = shown.access(app).await.map_or(Who::Nobody, Who::from);
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(Shell::around(who));
+    response
 }
 
-/// Who has to sign in is led there, and from there back to the page.
-fn refusal(problem: Problem, parts: &Parts) -> Response {
-    if !problem.is(problems::UNAUTHORIZED) {
-        return problem.into_response();
+#[derive(Template)]
+#[template(path = "console/session_ended.html")]
+struct SessionEndedPage {
+    shell: Shell,
+}
+
+/// Who has to sign in is led there, and from there back to the page. Whoever sent a form after their session had ended stays
+/// on its answer: a browser that loads that again sends the form again, with everything in it.
+fn to_sign_in(shown: &Shown, parts: &Parts) -> Response {
+    let is_form = parts.method == Method::POST;
+    if is_form && !matches!(shown, Shown::Nothing) {
+        let page = SessionEndedPage { shell: Shell::bare() };
+        return page_with(StatusCode::UNAUTHORIZED, &page).into_response();
     }
-    let next = (parts.method == Method::GET).then(|| parts.uri.path_and_query()).flatten();
+    let next = (!is_form).then(|| parts.uri.path_and_query()).flatten();
     Redirect::to(&Link::to("sign-in").with_some("next", next).to_string()).into_response()
-}
-
-/// The header that makes a browser keep a session. Scripts can not read it, and it goes to the console only.
-pub(crate) fn cookie(session: &Session, app: &AppState, parts: &Parts) -> Option<HeaderValue> {
-    write_cookie(&session.reveal(), SESSION_SECONDS, app, parts)
-}
-
-/// The header that makes a browser forget its session.
-pub(crate) fn cookie_removal(app: &AppState, parts: &Parts) -> Option<HeaderValue> {
-    write_cookie("", 0, app, parts)
-}
-
-fn write_cookie(value: &str, seconds: i64, app: &AppState, parts: &Parts) -> Option<HeaderValue> {
-    let secure = if is_https(parts, &app.api.limits.trusted_proxies) { "; Secure" } else { "" };
-    let text =
-        format!("{COOKIE_NAME}={value}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::try_from(text).ok()
 }

@@ -32,6 +32,7 @@ mod live_socket;
 mod messages;
 mod metrics;
 mod notifications;
+mod open;
 mod openapi;
 mod paging;
 mod probe;

@@ -38,7 +38,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn signed_in(app: &'a App, scopes: &[Scope]) -> Browser<'a> {
         let key = app.key("default", scopes).await;
         let mut browser = Browser::new(app);
-        browser.sign_in(&key).await.leads_to("/console");
+        browser.sign_in(&key).await.is(303);
         browser
     }
 
@@ -47,12 +47,28 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Page {
-        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+        self.get_from(path, &[]).await
+    }
+
+    /// Opens a page with headers of choice.
+    pub(crate) async fn get_from(&mut self, path: &str, headers: &[(&str, &str)]) -> Page {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// Sends a form from one of the console's own pages.
     pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         self.submit_from(path, fields, &[("sec-fetch-site", "same-origin")]).await
+    }
+
+    /// Opens a page and sends its form as a user does: with what the page hides in it.
+    pub(crate) async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Page {
+        let hidden = self.get(page).await.is(200).hidden();
+        let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.submit(action, &hidden.chain(fields.iter().copied()).collect::<Vec<_>>()).await
     }
 
     /// Sends a form with headers of choice.
@@ -172,6 +188,13 @@ impl Page {
         let named = format!(" name=\"{name}\"");
         let tag = html::tags(&self.html, "input").into_iter().find(|tag| tag.contains(&named))?;
         html::values(&tag, "input", "value").pop()
+    }
+
+    /// The names and values of all hidden fields.
+    pub(crate) fn hidden(&self) -> Vec<(String, String)> {
+        let tags = html::tags(&self.html, "input").into_iter().filter(|tag| tag.contains("type=\"hidden\""));
+        let attribute = |tag: &str, name| html::values(tag, "input", name).pop().unwrap_or_default();
+        tags.map(|tag| (attribute(&tag, "name"), attribute(&tag, "value"))).collect()
     }
 
     fn is_html(&self) -> bool {

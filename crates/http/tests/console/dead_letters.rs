@@ -1,5 +1,7 @@
 //! Dead letters: grouped by reason, sent again after a confirmation that says how many.
 
+use std::time::Duration;
+
 use angaros_domain::api_key::Scope;
 use angaros_domain::lifecycle::Change;
 use angaros_domain::{FailureReason, Timestamp};
@@ -47,9 +49,9 @@ async fn they_are_grouped_by_reason_and_listed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn all_of_a_filter_are_sent_again_after_a_question() {
-    let (app, _folder) = App::on_disk();
+    let app = App::new();
     let chosen = fail_some(&app, 3, json!({"campaign_id": "spring"}), fail).await;
     let others = fail_some(&app, 1, json!({}), exhausted).await;
     let mut browser = Browser::new(&app);
@@ -61,7 +63,10 @@ async fn all_of_a_filter_are_sent_again_after_a_question() {
     assert_eq!(status(&app, &chosen[0]).await, "failed", "asking changes nothing");
     let reason = page.field("reason").unwrap();
     let campaign_id = page.field("campaign_id").unwrap();
-    let fields = [("reason", reason.as_str()), ("campaign_id", campaign_id.as_str())];
+    let asked_at = page.field("asked_at").unwrap();
+    let fields = [("reason", reason.as_str()), ("campaign_id", &campaign_id), ("asked_at", &asked_at)];
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let later = fail_some(&app, 1, json!({"campaign_id": "spring"}), fail).await;
     let answer = browser.submit("/console/dead-letters/retry", &fields).await;
     let to = answer.leads_to("/console/dead-letters").to_owned();
     browser.get(&to).await.is(200).says("3 dead letters are queued again");
@@ -69,6 +74,11 @@ async fn all_of_a_filter_are_sent_again_after_a_question() {
         assert_eq!(status(&app, id).await, "queued");
     }
     assert_eq!(status(&app, &others[0]).await, "failed", "it was not chosen");
+    assert_eq!(status(&app, &later[0]).await, "failed", "it was not asked about");
+    browser.submit("/console/dead-letters/retry", &fields[..2]).await.is(404);
+    let future = [fields[0], fields[1], ("asked_at", "2100-01-01T00:00:00Z")];
+    browser.submit("/console/dead-letters/retry", &future).await.is(303);
+    assert_eq!(status(&app, &later[0]).await, "queued", "a time to come means now");
 }
 
 #[tokio::test]

@@ -108,12 +108,23 @@ async fn what_can_not_be_asked_at_once_is_refused() {
         "recipient_id=a&campaign_id=c",
         "message_id=a&provider=c",
         "from=2026-02-05&to=2026-02-04",
-        "from=2020-01-01&to=2026-01-01",
         "group_by=nothing",
         "cursor=made-up",
     ] {
         browser.get(&format!("/console/events?{query}")).await.is(400);
     }
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_a_chart_is_listed_all_the_same() {
+    let (app, _folder) = App::on_disk();
+    let id = record(&app, 0, json!({"campaign_id": "spring"})).await;
+    let mut browser = Browser::new(&app);
+    for page in ["events", "campaigns/spring"] {
+        let page = browser.get(&format!("/console/{page}?from=2020-01-01&to=2026-12-01")).await.is(200);
+        page.says("is too long to count in: choose at most 366 days");
+    }
+    assert_eq!(listed(&browser.get("/console/events?from=2020-01-01").await.is(200)), [id]);
 }
 
 #[tokio::test]
@@ -138,6 +149,11 @@ async fn one_event_is_shown_with_everything() {
     let elsewhere = record(&app, 1, json!({"message_id": "m-7"})).await;
     let page = browser.get(&format!("/console/events/{elsewhere}")).await.is(200);
     assert!(page.links().contains("/console/events?message_id=m-7"));
+    let mut reader = Browser::signed_in(&app, &[Scope::Read]).await;
+    let page = reader.get(&format!("/console/events/{id}")).await.is(200);
+    page.says(&format!("GET /api/v1/events/{id}"));
+    assert!(!page.links().iter().any(|link| link.starts_with("/api")), "the API knows no sessions");
+    browser = reader;
     browser.get("/console/events/018f0000-0000-7000-8000-000000000000").await.is(404);
     browser.get("/console/events/nonsense").await.is(404);
 }

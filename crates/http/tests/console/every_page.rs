@@ -116,7 +116,9 @@ async fn scopes_decide_what_is_shown() {
     reader.submit("/console/worker/pause", &[]).await.is(403);
 
     let mut sender = Browser::signed_in(&app, &[Scope::Send]).await;
-    sender.get("/console").await.is(403).says("scope read");
+    let page = sender.get("/console").await.is(403);
+    page.says("scope read").says("Sign out").says("Go to the notifications");
+    assert!(!page.links().contains("/console/campaigns"), "{:?}", page.links());
     sender.get("/console/send").await.is(200);
     let list = sender.get("/console/notifications").await.is(200);
     assert!(list.links().contains("/console/send"));

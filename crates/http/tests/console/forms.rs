@@ -55,7 +55,7 @@ async fn forms_of_the_own_pages_are_taken_from_old_browsers_too() {
     let mut browser = Browser::new(&app);
     for headers in [
         &[("sec-fetch-site", "same-origin")][..],
-        &[("host", "a.example:8080"), ("origin", "http://a.example:8080")],
+        &[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")],
     ] {
         browser.submit_from("/console/worker/pause", &[], headers).await.leads_to("/console");
     }

@@ -37,7 +37,7 @@ async fn a_key_may_what_it_was_made_for() {
     let app = App::new();
     let mut admin = Browser::signed_in(&app, &[Scope::Admin]).await;
     let form = [("name", "shop"), ("scope_read", "yes"), ("scope_ingest", "yes")];
-    let key = token(&admin.submit("/console/keys", &form).await.is(201));
+    let key = token(&admin.fill("/console/keys", "/console/keys", &form).await.is(201));
     admin.get("/console/keys").await.is(200).says("shop").says("ingest, read");
     let mut shop = Browser::new(&app);
     shop.sign_in(&key).await.leads_to("/console");
@@ -48,10 +48,23 @@ async fn a_key_may_what_it_was_made_for() {
 }
 
 #[tokio::test]
+async fn sending_the_same_form_twice_makes_one_key() {
+    let app = App::new();
+    let mut admin = Browser::signed_in(&app, &[Scope::Admin]).await;
+    let newest = admin.get("/console/keys").await.is(200).field("newest").unwrap();
+    let form = [("newest", newest.as_str()), ("name", "shop"), ("scope_read", "yes")];
+    let key = token(&admin.submit("/console/keys", &form).await.is(201));
+    let page = admin.submit("/console/keys", &form).await.is(409);
+    page.says("none was made now").has("value=\"shop\"");
+    assert_eq!(page.html.matches("<th scope=\"row\" data-label=\"Name\">shop").count(), 1);
+    assert_eq!(page.field("newest").as_deref(), key.split('_').nth(1), "sent again it makes one");
+}
+
+#[tokio::test]
 async fn what_is_wrong_stands_beside_its_field() {
     let app = App::new();
     let mut admin = Browser::signed_in(&app, &[Scope::Admin]).await;
-    let page = admin.submit("/console/keys", &[("name", " ")]).await.is(422);
+    let page = admin.fill("/console/keys", "/console/keys", &[("name", " ")]).await.is(422);
     page.has("id=\"name-fault\"").has("id=\"scopes-fault\"");
 }
 
@@ -60,7 +73,7 @@ async fn a_key_is_revoked_after_a_question() {
     let app = App::new();
     let mut admin = Browser::signed_in(&app, &[Scope::Admin]).await;
     let form = [("name", "shop"), ("scope_read", "yes")];
-    let key = token(&admin.submit("/console/keys", &form).await.is(201));
+    let key = token(&admin.fill("/console/keys", "/console/keys", &form).await.is(201));
     let prefix = key.split('_').nth(1).unwrap().to_owned();
     let mut shop = Browser::new(&app);
     shop.sign_in(&key).await.leads_to("/console");

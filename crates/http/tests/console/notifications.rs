@@ -71,7 +71,7 @@ async fn the_box_finds_what_a_request_made_by_the_correlation_id_that_its_caller
         .await
         .leads_to(&format!("/console/notifications/{id}"));
     let page = browser.get(&format!("/console/notifications/{id}")).await.is(200);
-    assert!(page.links().contains(&"/console/notifications?q=ticket-4711".to_owned()), "{:?}", page.links());
+    assert!(page.links().contains("/console/notifications?q=ticket-4711"), "{:?}", page.links());
 }
 
 #[tokio::test]
@@ -82,8 +82,21 @@ async fn the_box_finds_all_members_of_a_batch_by_the_correlation_id_of_its_reque
         app.post("/api/v1/notifications/batch", &batch).await.is(202).text("/correlation_id");
     app.notify().await;
     let page = Browser::new(&app).get(&format!("/console/notifications?q={correlation_id}")).await.is(200);
-    page.says("ada").says("bob");
+    page.says("ada").says("bob").does_not_say("It made more");
     assert_eq!(page.html.matches("data-label=\"Status\"").count(), 2);
+    assert_eq!(page.field("q").as_deref(), Some(correlation_id.as_str()), "what was searched for stays");
+}
+
+#[tokio::test]
+async fn of_a_large_batch_the_box_finds_the_latest_and_says_so() {
+    let app = App::new();
+    let member = |n| sms_with(json!({"recipient_id": format!("user-{n}")}));
+    let batch = json!({"notifications": (0..51).map(member).collect::<Vec<_>>()});
+    let correlation_id =
+        app.post("/api/v1/notifications/batch", &batch).await.is(202).text("/correlation_id");
+    let page = Browser::new(&app).get(&format!("/console/notifications?q={correlation_id}")).await.is(200);
+    page.says("The latest 50 of the request").says("It made more");
+    assert_eq!(page.html.matches("data-label=\"Status\"").count(), 50);
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ async fn it_counts_what_happened_and_what_waits() {
         .says("spring");
     page.says("push 0 0 0 ▸ sends ~ pretends").says("webhook 0 0 0 ▸ sends A channel that pretends");
     page.has("data-refresh-seconds=\"");
+    assert!(page.links().contains("/console/campaigns/spring"), "{:?}", page.links());
 }
 
 #[tokio::test]

@@ -83,6 +83,43 @@ async fn what_is_wrong_stands_beside_its_field() {
 }
 
 #[tokio::test]
+async fn another_channel_keeps_what_was_typed() {
+    let app = App::new();
+    let mut browser = Browser::new(&app);
+    browser.get("/console/send").await.is(200).has("formaction=\"/console/send/form\" formnovalidate");
+    let fields = [
+        ("channel", "sms"),
+        ("recipient", "12"),
+        ("content", "typed"),
+        ("campaign_id", "spring"),
+        ("other_channel", "email"),
+    ];
+    let page = browser.submit("/console/send/form", &fields).await.is(200);
+    assert_eq!(page.field("channel").as_deref(), Some("email"));
+    assert_eq!(page.field("recipient").as_deref(), Some("12"));
+    assert_eq!(page.field("campaign_id").as_deref(), Some("spring"));
+    page.has(">\ntyped</textarea>").has("name=\"subject\"").does_not_say("must be");
+    browser.submit("/console/send/form", &[("other_channel", "pigeon")]).await.is(404);
+    assert_eq!(app.get("/api/v1/notifications").await.json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn an_old_template_can_be_chosen_too() {
+    let app = App::new();
+    let old = app.template().await;
+    for n in 0..200 {
+        let template = json!({"name": format!("t-{n}"), "body": "x"});
+        app.post("/api/v1/templates", &template).await.is(201);
+    }
+    let mut browser = Browser::new(&app);
+    browser.get("/console/send").await.is(200).does_not_say("welcome");
+    let page = browser.get(&format!("/console/send?template_id={old}")).await.is(200);
+    page.has(&format!("<option value=\"{old}\" selected>welcome"));
+    let unknown = "018f0000-0000-7000-8000-000000000000";
+    browser.get(&format!("/console/send?template_id={unknown}")).await.is(200);
+}
+
+#[tokio::test]
 async fn a_template_can_be_chosen_and_filled_in() {
     let app = App::new();
     let template = app.template().await;

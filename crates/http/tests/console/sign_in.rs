@@ -1,13 +1,16 @@
 //! Signing in with a key, and how long that lasts.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use angaros_domain::api_key::Scope;
 use angaros_domain::session::SESSION_SECONDS;
 use angaros_http::{Api, Limits};
 use angaros_store_test::MemoryStore;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use http::Request;
 use tower::ServiceExt;
@@ -21,6 +24,22 @@ async fn an_open_service_asks_for_nothing() {
     let mut browser = Browser::new(&app);
     browser.get("/console").await.is(200).does_not_say("Sign out");
     browser.get("/console/sign-in?next=/console/send").await.leads_to("/console/send");
+}
+
+#[tokio::test]
+async fn an_open_service_answers_browsers_only_by_names_that_nobody_else_can_have() {
+    let app = App::new();
+    let mut browser = Browser::new(&app);
+    for (host, status) in [("localhost:8080", 200), ("angaros.lan", 200), ("evil.example", 403)] {
+        for path in ["/console", "/console/keys", "/console/send"] {
+            browser.get_from(path, &[("host", host)]).await.is(status);
+        }
+    }
+    let origin = [("host", "evil.example"), ("origin", "http://evil.example")];
+    browser.submit_from("/console/worker/pause", &[], &origin).await.is(403).says("security.open_hosts");
+    let key = app.key("default", &[Scope::Read]).await;
+    browser.sign_in(&key).await.leads_to("/console");
+    browser.get_from("/console", &[("host", "evil.example")]).await.is(200);
 }
 
 #[tokio::test]
@@ -46,7 +65,7 @@ async fn the_cookie_holds_no_key_and_goes_nowhere_else() {
     let mut browser = Browser::new(&app);
     let entered = browser.sign_in(&key).await;
     let cookie = entered.headers["set-cookie"].to_str().unwrap();
-    for attribute in ["HttpOnly", "SameSite=Strict", "Path=/console", &format!("Max-Age={SESSION_SECONDS}")] {
+    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/console", &format!("Max-Age={SESSION_SECONDS}")] {
         assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
     }
     assert!(!cookie.contains("Secure"), "the browser came without TLS: {cookie}");
@@ -91,10 +110,48 @@ async fn a_wrong_key_is_refused_and_not_shown_again() {
 async fn a_session_ends_after_its_time() {
     let app = App::new();
     let mut browser = Browser::signed_in(&app, &[Scope::Read]).await;
+    let cookie = browser.cookie().unwrap().to_owned();
     tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64 - 10)).await;
     browser.get("/console").await.is(200);
     tokio::time::advance(Duration::from_secs(10)).await;
+    browser.set_cookie(&cookie);
     browser.get("/console").await.leads_to("/console/sign-in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_used_goes_on() {
+    let app = App::new();
+    let mut browser = Browser::signed_in(&app, &[Scope::Send]).await;
+    tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64 / 2)).await;
+    let page = browser.get("/console/send").await.is(200);
+    assert!(!page.headers.contains_key("set-cookie"), "it has half of its time left");
+    for seconds in [2, SESSION_SECONDS as u64 / 2 + 2, SESSION_SECONDS as u64 - 2] {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        let page = browser.get("/console/send").await.is(200);
+        let cookie = page.headers["set-cookie"].to_str().unwrap();
+        assert!(
+            cookie.contains(&format!("Max-Age={SESSION_SECONDS}")) && cookie.contains("HttpOnly"),
+            "{cookie}"
+        );
+    }
+    tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64 - 10)).await;
+    let signed_out = browser.submit("/console/sign-out", &[]).await;
+    assert!(signed_out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert_eq!(browser.cookie(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_came_too_late_can_be_sent_again() {
+    let app = App::new();
+    let key = app.key("default", &[Scope::Send]).await;
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&key).await.is(303);
+    let form = [("channel", "sms"), ("recipient", "+4915112345678"), ("content", "hi")];
+    tokio::time::advance(Duration::from_secs(SESSION_SECONDS as u64)).await;
+    browser.submit("/console/send", &form).await.is(401).says("nothing was done").has("target=\"_blank\"");
+    browser.sign_in(&key).await.is(303);
+    browser.get("/console/notifications").await.is(200).says("Nothing was sent yet");
+    browser.submit("/console/send", &form).await.is(303);
 }
 
 #[tokio::test]
@@ -148,6 +205,24 @@ async fn nobody_is_led_elsewhere_after_signing_in() {
 }
 
 #[tokio::test]
+async fn a_key_leads_to_what_it_may_see() {
+    let app = App::new();
+    let (sender, ingest) =
+        (app.key("default", &[Scope::Send]).await, app.key("default", &[Scope::Ingest]).await);
+    let mut browser = Browser::new(&app);
+    for next in ["", "/console"] {
+        let entered = browser.submit("/console/sign-in", &[("key", &sender), ("next", next)]).await;
+        entered.leads_to("/console/notifications");
+    }
+    let asked = browser.submit("/console/sign-in", &[("key", &sender), ("next", "/console/events")]).await;
+    asked.leads_to("/console/events");
+    browser.get("/console/notifications").await.is(200);
+    let mut browser = Browser::new(&app);
+    browser.sign_in(&ingest).await.is(403).says("opens no page of the console");
+    assert_eq!(browser.cookie(), None);
+}
+
+#[tokio::test]
 async fn guessing_is_limited() {
     let limits = Limits { inbound_per_minute: 3, ..Limits::default() };
     let app = App::with(MemoryStore::new(), Api { limits, ..api() });
@@ -158,6 +233,41 @@ async fn guessing_is_limited() {
     }
     let page = browser.sign_in("guess").await.is(429);
     assert!(page.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn nothing_is_read_from_whoever_is_foreign_or_came_too_often() {
+    let limits = Limits { inbound_per_minute: 1, ..Limits::default() };
+    let app = App::with(MemoryStore::new(), Api { limits, ..api() });
+    app.key("default", &[Scope::Read]).await;
+    for (site, status, expected) in
+        [("cross-site", 403, false), ("same-origin", 401, true), ("same-origin", 429, false)]
+    {
+        let was_read = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&was_read);
+        let body = Body::from_stream(futures_util::stream::once(async move {
+            flag.store(true, Ordering::Relaxed);
+            Ok::<_, Infallible>(Bytes::from_static(b"key=guess"))
+        }));
+        let request = sign_in_request().header("sec-fetch-site", site).body(body).unwrap();
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(was_read.load(Ordering::Relaxed), expected, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_read_than_a_key_needs() {
+    let app = App::new();
+    app.key("default", &[Scope::Read]).await;
+    let large = format!("key={}", "x".repeat(8 * 1024));
+    let request = sign_in_request().header("sec-fetch-site", "same-origin").body(Body::from(large)).unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status().as_u16(), 413);
+}
+
+fn sign_in_request() -> http::request::Builder {
+    Request::post("/console/sign-in").header("content-type", "application/x-www-form-urlencoded")
 }
 
 #[tokio::test]

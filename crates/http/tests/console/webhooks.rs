@@ -23,7 +23,7 @@ async fn endpoint(app: &App, path: &str) -> Value {
 /// Adds an endpoint through the form; where its page is.
 async fn add(browser: &mut Browser<'_>) -> String {
     let form = [("url", URL), ("event_types", "notification.*\r\nsignup\r\n"), ("description", "Shop")];
-    let page = browser.submit("/console/webhooks", &form).await.is(201);
+    let page = browser.fill("/console/webhooks/new", "/console/webhooks", &form).await.is(201);
     assert!(secret(&page).starts_with("whsec_"));
     let links = page.links();
     links.into_iter().find(|link| link.starts_with("/console/webhooks/")).unwrap()
@@ -48,6 +48,16 @@ async fn an_endpoint_is_made_and_its_secret_shown_once() {
 }
 
 #[tokio::test]
+async fn sending_the_same_form_twice_adds_one_endpoint() {
+    let app = App::new();
+    let mut browser = Browser::new(&app);
+    let form = [("url", URL), ("event_types", "*")];
+    browser.submit("/console/webhooks", &form).await.is(201);
+    browser.submit("/console/webhooks", &form).await.is(409).says("none was added now").has(URL);
+    assert_eq!(app.get("/api/v1/webhook-endpoints").await.json()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_wrong_stands_beside_its_field() {
     let app = App::new();
     let mut browser = Browser::new(&app);
@@ -58,7 +68,10 @@ async fn what_is_wrong_stands_beside_its_field() {
     let path = add(&mut browser).await;
     let page = browser.submit(&format!("{path}/edit"), &[("url", ""), ("event_types", "*")]).await.is(422);
     page.has("id=\"url-fault\"");
-    assert_eq!(endpoint(&app, &path).await["url"], URL);
+    let page = browser.submit(&format!("{path}/edit"), &[("url", URL), ("event_types", " ")]).await.is(422);
+    page.has("id=\"event_types-fault\"").has("name=\"event_types\" rows=\"4\" autocomplete=\"off\" required");
+    let stored = endpoint(&app, &path).await;
+    assert_eq!((&stored["url"], &stored["event_types"]), (&json!(URL), &json!(["notification.*", "signup"])));
 }
 
 #[tokio::test]
@@ -111,10 +124,18 @@ async fn a_secret_is_rotated_and_an_endpoint_deleted_after_a_question() {
     let app = App::new();
     let mut browser = Browser::new(&app);
     let path = add(&mut browser).await;
+    let id = path.strip_prefix("/console/webhooks/").unwrap();
     browser.get(&format!("{path}/rotate")).await.is(200).says("It gets a fresh secret");
-    let page = browser.submit(&format!("{path}/rotate"), &[]).await.is(200);
+    let seen = browser.get(&format!("{path}/rotate")).await.field("instead_of").unwrap();
+    let form = [("instead_of", seen.as_str())];
+    let page = browser.submit(&format!("{path}/rotate"), &form).await.is(200);
     assert!(secret(&page).starts_with("whsec_"));
     page.says("for 24 hours");
+    let before = app.get(&format!("/api/v1/webhook-endpoints/{id}/secret")).await.json();
+    assert_eq!(before["secret"], secret(&page));
+    let again = browser.submit(&format!("{path}/rotate"), &form).await;
+    assert!(again.leads_to(&path).ends_with("done=already-rotated"));
+    assert_eq!(app.get(&format!("/api/v1/webhook-endpoints/{id}/secret")).await.json(), before);
     browser.get(&path).await.is(200).says("The former secret signs too until");
     browser.get(&format!("{path}/delete")).await.is(200).says("can not be undone");
     browser.submit(&format!("{path}/delete"), &[]).await.leads_to("/console/webhooks");

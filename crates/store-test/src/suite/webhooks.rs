@@ -106,9 +106,13 @@ async fn an_edit_changes_what_it_says(store: &dyn Store) {
     };
     assert_eq!((&changed, &read(store, &before).await), (&expected, &expected));
 
-    let rotated = edit(store, &before, Edit::Rotate(SigningSecret::new([2; 32])), later).await;
+    let rotate = |byte, instead_of| Edit::Rotate { secret: SigningSecret::new([byte; 32]), instead_of };
+    let rotated = edit(store, &before, rotate(2, Some(before.secret.fingerprint())), later).await;
     assert_eq!(rotated, read(store, &before).await);
     assert_eq!(rotated.secrets(later), [&SigningSecret::new([2; 32]), &before.secret]);
+    let again =
+        edit(store, &before, rotate(3, Some(before.secret.fingerprint())), later.plus_seconds(1)).await;
+    assert_eq!((&again, &read(store, &before).await), (&rotated, &rotated), "it has another one by now");
     let unknown = endpoint(TENANT, NOW).id;
     assert_eq!(store.webhook_endpoint_edit(TENANT, unknown, enable(true), NOW).await.unwrap(), None);
 }

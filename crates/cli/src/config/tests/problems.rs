@@ -100,6 +100,10 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_one() {
         ),
         ("[security]\nrequire_keys = 1\n", "`security.require_keys` in angaros.toml:2 must be true or false"),
         (
+            "[security]\nopen_hosts = [\"angaros.lan\", \"http://angaros.lan:8080\"]\n",
+            "`security.open_hosts` in angaros.toml:2 must list names of hosts such as \"angaros.lan\"; \"http://angaros.lan:8080\" is none",
+        ),
+        (
             "[security]\noutbound_allow = [\"10.0.0.0/33\"]\n",
             "`security.outbound_allow` in angaros.toml:2 must list networks such as \"10.0.0.0/8\"; \"10.0.0.0/33\" is none",
         ),

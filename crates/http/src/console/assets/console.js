@@ -5,8 +5,11 @@
 // with data-live and an id takes the content that it has there.
 
 const REFRESH_GAP_MS = 700;
+const FETCH_MAX_MS = 30000;
 const PREVIEW_GAP_MS = 400;
 const BACKOFF_MS = { first: 1000, max: 60000 };
+
+const SIGNED_OUT = "signed out";
 
 const main = document.querySelector("main");
 const state = document.querySelector("[data-live-state]");
@@ -23,9 +26,9 @@ function localTimes(root) {
   }
 }
 
-/** Says how far the page is up to date, if that changed. */
+/** Says how far the page is up to date, if that changed. Once nobody is signed in any more, it is not. */
 function tell(word) {
-  if (state.textContent !== word) {
+  if (state.textContent !== word && state.textContent !== SIGNED_OUT) {
     state.textContent = word;
     state.dataset.state = word;
   }
@@ -50,10 +53,42 @@ function replace(old, fresh) {
   }
 }
 
-/** Fetches the page again. Whether that went well. */
-async function refresh() {
+let current;
+let next;
+
+/**
+ * Fetches the page again; whether that went well. One at a time, so that what is older never takes the place of what is
+ * newer: whoever asks meanwhile shares the next one, which shows what happened since.
+ */
+function refresh() {
+  if (!current) {
+    current = fetchPage().finally(() => (current = undefined));
+    return current;
+  }
+  next ??= current.then(() => {
+    next = undefined;
+    return refresh();
+  });
+  return next;
+}
+
+/** Whether an answer leads to the sign-in, or says that the key may not see this any more. */
+function isSignedOut(answer) {
+  return answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
+}
+
+async function fetchPage() {
   try {
-    const answer = await fetch(location.href, { redirect: "error", headers: { accept: "text/html" } });
+    const answer = await fetch(location.href, {
+      redirect: "manual",
+      headers: { accept: "text/html" },
+      signal: AbortSignal.timeout(FETCH_MAX_MS),
+    });
+    if (isSignedOut(answer)) {
+      tell(SIGNED_OUT);
+      location.reload();
+      return false;
+    }
     if (!answer.ok) {
       return false;
     }
@@ -107,8 +142,9 @@ class Following {
     this.#source.onmessage = () => this.#refreshSoon();
     this.#source.onerror = () => {
       tell("reconnecting");
-      // It tries again by itself unless it was refused.
+      // It tries again by itself unless it was refused. Why that is, only the page can say.
       if (this.#source.readyState === EventSource.CLOSED) {
+        refresh();
         this.#timer = setTimeout(() => this.start(), this.#backoff.wait());
       }
     };
@@ -122,9 +158,10 @@ class Following {
   }
 
   #refreshSoon() {
-    this.#due ??= setTimeout(async () => {
-      await refresh();
+    this.#due ??= setTimeout(() => {
+      // What comes from here on is not in this answer any more.
       this.#due = undefined;
+      refresh();
     }, REFRESH_GAP_MS);
   }
 }
@@ -195,6 +232,23 @@ function ownZone() {
   }
 }
 
+/** Sends a form once, however often its button is pressed. Forms whose answer goes elsewhere stay on the page. */
+function once(event) {
+  const form = event.target;
+  if (form.method !== "post" || event.submitter?.formTarget || event.defaultPrevented) {
+    return;
+  }
+  if (form.dataset.sent) {
+    event.preventDefault();
+  }
+  form.dataset.sent = "yes";
+}
+
+/** A page that is shown again by the way back can send its forms again. */
+function sendable() {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+}
+
 /** Shows what a template would send while it is written. */
 function previews(form) {
   let due;
@@ -208,10 +262,13 @@ function previews(form) {
 async function preview(form) {
   const answer = await fetch(form.dataset.preview, {
     method: "POST",
-    redirect: "error",
+    redirect: "manual",
     body: new URLSearchParams(new FormData(form)),
   }).catch(() => undefined);
-  if (answer?.ok) {
+  if (answer && isSignedOut(answer)) {
+    // What was typed stays.
+    tell(SIGNED_OUT);
+  } else if (answer?.ok) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("preview");
     fresh && document.getElementById("preview").replaceChildren(...document.adoptNode(fresh).childNodes);
@@ -222,6 +279,8 @@ localTimes(document);
 forgetNotice();
 ownZone();
 document.querySelectorAll("form[data-preview]").forEach(previews);
+document.addEventListener("submit", once);
+addEventListener("pageshow", sendable);
 const live = updates();
 if (live) {
   if (!document.hidden) {

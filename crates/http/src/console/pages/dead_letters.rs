@@ -1,6 +1,6 @@
 //! `/console/dead-letters`: what was given up, and why; sent again one by one or all at once.
 
-use angaros_domain::{Channel, FailureReason, Notification, NotificationId, Status, TenantId};
+use angaros_domain::{Channel, FailureReason, Notification, NotificationId, Status, TenantId, Timestamp};
 use angaros_service::{DeadLetterFilter, DeadLetters, NotificationFilter, RedriveFilter, ServiceError};
 use askama::Template;
 use axum::extract::State;
@@ -22,6 +22,9 @@ use crate::console::shell::{Area, Shell};
 use crate::console::viewer::Viewer;
 use crate::error::Problem;
 use crate::pagination::Limit;
+
+/// The field with the time of the question: what failed after it was not asked about.
+const ASKED_AT: &str = "asked_at";
 
 /// Which dead letters.
 #[derive(Debug, Default, Deserialize)]
@@ -258,13 +261,14 @@ pub(crate) async fn ask(
         });
     }
     let choice = Choice::of(reason, channel, campaign_id);
+    let asked_at = app.service.clock().now();
     let total = Total::of(&app.service.dead_letters(viewer.tenant(), &choice.counted()).await?).words();
     page(&Confirm {
         shell,
         title: format!("Send {total} again?"),
         text: vec![format!("All dead letters{} go back to the queue: {total}.", choice.words()), fresh],
         action,
-        fields: choice.hidden(),
+        fields: [choice.hidden(), vec![(ASKED_AT, asked_at.to_string())]].concat(),
         button: format!("Send {total} again"),
         is_danger: false,
         back: choice.link("dead-letters"),
@@ -286,7 +290,8 @@ pub(crate) async fn retry(
         channel: named("channel", &form)?,
         campaign_id: form.text("campaign_id"),
     };
-    let count = app.service.retry_many(tenant, choice.redriven()).await?;
+    let asked_at = form.get(ASKED_AT).and_then(Timestamp::parse).ok_or_else(Problem::not_found)?;
+    let count = app.service.retry_many(tenant, choice.redriven(), asked_at).await?;
     Ok(Redirect::to(&choice.link("dead-letters").with("redriven", count).to_string()).into_response())
 }
 

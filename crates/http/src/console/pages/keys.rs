@@ -27,6 +27,8 @@ use crate::extract::Id;
 struct KeysPage {
     shell: Shell,
     keys: Vec<ApiKey>,
+    /// Something else was made since the form was shown, perhaps by this very form.
+    is_behind: bool,
     name: Field,
     scopes: Vec<ScopeBox>,
     scopes_fault: Option<String>,
@@ -69,6 +71,11 @@ const fn meaning(scope: Scope) -> &'static str {
     }
 }
 
+/// The prefix of the key that was made last.
+fn newest(keys: &[ApiKey]) -> Option<&str> {
+    keys.last().map(|key| key.prefix.as_str())
+}
+
 /// What a key may do, in one line.
 fn scopes_of(key: &ApiKey) -> String {
     key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
@@ -87,7 +94,14 @@ impl KeysPage {
             meaning: meaning(scope),
             is_checked: if is_first { scope == Scope::Admin } else { scope != Scope::Admin },
         };
-        KeysPage { shell, keys, name, scopes: Scope::ALL.map(scope_box).into(), scopes_fault: None }
+        KeysPage {
+            shell,
+            keys,
+            is_behind: false,
+            name,
+            scopes: Scope::ALL.map(scope_box).into(),
+            scopes_fault: None,
+        }
     }
 
     /// The page with what was entered, and what is wrong with it.
@@ -99,6 +113,11 @@ impl KeysPage {
             scopes_fault: faults.of("scopes"),
             ..self
         }
+    }
+
+    /// What the form tells, so that a second click, or reloading, makes no second key.
+    fn newest(&self) -> &str {
+        newest(&self.keys).unwrap_or_default()
     }
 
     fn has_valid_key(&self) -> bool {
@@ -122,7 +141,12 @@ pub(crate) async fn create(
     form: Form,
 ) -> Result<Response, Problem> {
     let shell = viewer.shell(Area::Keys);
+    let _making = app.making.lock().await;
     let keys = app.service.tenant_keys(viewer.tenant()).await?;
+    if form.get("newest") != newest(&keys) {
+        let page = KeysPage::fresh(shell, keys).faulty(&form, &Faults::default());
+        return page_with(StatusCode::CONFLICT, &KeysPage { is_behind: true, ..page });
+    }
     let scopes = Scope::ALL.into_iter().filter(|scope| form.get(field_of(*scope)).is_some()).collect();
     let draft = KeyDraft { name: form.text("name").unwrap_or_default(), scopes };
     match app.service.tenant_key_create(viewer.tenant(), draft).await {

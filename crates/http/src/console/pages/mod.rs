@@ -53,6 +53,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/console/keys", get(keys::list).post(keys::create))
         .route("/console/keys/{prefix}/revoke", get(keys::ask_revoke).post(keys::revoke))
         .route("/console/send", get(send::show).post(send::send))
+        .route("/console/send/form", post(send::other_channel))
         .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))
 }

@@ -88,22 +88,30 @@ struct NotificationsPage {
     is_filtered: bool,
     /// There is more behind what was looked through, and nothing of it fitted.
     goes_on: bool,
+    /// There are more that the request made than are shown.
+    is_cut: bool,
     /// The recipient that all of them went to, if one was asked for.
     recipient_link: Option<Link>,
 }
 
 impl NotificationsPage {
-    fn new(viewer: &Viewer<CanFollow>, query: &ListQuery, items: Vec<Notification>) -> NotificationsPage {
+    fn new(
+        viewer: &Viewer<CanFollow>,
+        query: &ListQuery,
+        searched: Option<&str>,
+        items: Vec<Notification>,
+    ) -> NotificationsPage {
         let hint = "A notification's id, a recipient's id (its address, if it has no other), or the correlation id of \
                     a request.";
         NotificationsPage {
             shell: viewer.shell(Area::Notifications),
-            search: Field::search("q", "Find").hint(hint),
+            search: Field::search("q", "Find").hint(hint).value(searched),
             fields: fields(query),
             items,
             pager: Pager::newest_first(&query.link(), None, None),
             is_filtered: query.is_filtered(),
             goes_on: false,
+            is_cut: false,
             recipient_link: query.recipient_id.as_ref().map(|id| Link::to("recipients").at(id)),
         }
     }
@@ -115,15 +123,21 @@ pub(crate) async fn list(
     viewer: Viewer<CanFollow>,
     Asked(mut query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
-    if let Some(text) = query.q.take() {
-        let found = find(&app, &viewer, &text).await?;
+    let searched = query.q.take();
+    if let Some(text) = &searched {
+        let mut found = find(&app, &viewer, text).await?;
         match found.as_slice() {
-            [] => query.recipient_id = Some(text),
+            [] => query.recipient_id = Some(text.clone()),
             [only] => {
                 let link = Link::to("notifications").at(only.id);
                 return Ok(Redirect::to(&link.to_string()).into_response());
             }
-            _ => return page(&NotificationsPage::new(&viewer, &query, found)),
+            _ => {
+                let is_cut = found.len() > LIMIT_DEFAULT;
+                found.truncate(LIMIT_DEFAULT);
+                let shown = NotificationsPage::new(&viewer, &query, Some(text), found);
+                return page(&NotificationsPage { is_cut, ..shown });
+            }
         }
     }
     let filter = query.filter()?;
@@ -131,10 +145,12 @@ pub(crate) async fn list(
     let found = app.service.notifications(viewer.tenant(), &filter, page_of).await?;
     let pager = Pager::newest_first(&query.link(), query.cursor.as_deref(), found.next_cursor.as_deref());
     let goes_on = found.items.is_empty() && found.next_cursor.is_some();
-    page(&NotificationsPage { pager, goes_on, ..NotificationsPage::new(&viewer, &query, found.items) })
+    let shown = NotificationsPage::new(&viewer, &query, searched.as_deref(), found.items);
+    page(&NotificationsPage { pager, goes_on, ..shown })
 }
 
-/// What a text names: one notification by its id, or those that a request made by its correlation id.
+/// What a text names: one notification by its id, or those that a request made by its correlation id, the latest, and one
+/// more than are shown if there are more.
 async fn find(app: &AppState, viewer: &Viewer<CanFollow>, text: &str) -> Result<Vec<Notification>, Problem> {
     if let Ok(id) = text.parse::<NotificationId>() {
         match app.service.notification(viewer.tenant(), id).await {
@@ -144,7 +160,7 @@ async fn find(app: &AppState, viewer: &Viewer<CanFollow>, text: &str) -> Result<
         }
     }
     let Some(id) = CorrelationId::parse(text) else { return Ok(Vec::new()) };
-    Ok(app.service.notifications_of_request(viewer.tenant(), &id, LIMIT_DEFAULT).await?)
+    Ok(app.service.notifications_of_request(viewer.tenant(), &id, LIMIT_DEFAULT + 1).await?)
 }
 
 fn fields(query: &ListQuery) -> Vec<Field> {

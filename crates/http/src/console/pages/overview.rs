@@ -41,15 +41,19 @@ struct OverviewPage {
 impl OverviewPage {
     /// The share of the last hour's notifications that were delivered, in per cent.
     fn success(&self) -> String {
-        self.metrics
-            .success_rate
-            .map_or_else(|| "none yet".to_owned(), |rate| format!("{:.1} %", rate * 100.0))
+        self.metrics.success_rate.map_or_else(|| "none yet".to_owned(), success_percent)
     }
 
     /// How long the one that has waited longest has waited.
     fn oldest(&self) -> Option<Span> {
         self.metrics.oldest_queued_seconds.map(|seconds| Span::of_millis((seconds * 1000.0) as i64))
     }
+}
+
+/// A share in per cent, rounded down: all of them is said only of all of them.
+fn success_percent(rate: f64) -> String {
+    // What binary fractions take away from a tenth is far less than what is added here.
+    format!("{:.1} %", (rate * 1000.0 + 1e-6).floor() / 10.0)
 }
 
 /// What waits on a channel, and whether it sends.
@@ -94,7 +98,7 @@ struct CampaignView {
 impl From<CampaignCounts> for CampaignView {
     fn from(campaign: CampaignCounts) -> CampaignView {
         CampaignView {
-            link: Link::to("notifications").with("campaign_id", &campaign.campaign_id),
+            link: Link::to("campaigns").at(&campaign.campaign_id),
             events: campaign.counts.values().sum(),
             last_event_at: campaign.last_event_at,
             id: campaign.campaign_id,
@@ -165,4 +169,23 @@ fn channels_in(form: &Form) -> Result<Vec<Channel>, Problem> {
     let channel =
         name.parse().map_err(|_| Problem::new(problems::INVALID_REQUEST, "There is no such channel."))?;
     Ok(vec![channel])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_said_only_of_all() {
+        for (rate, said) in [
+            (1.0, "100.0 %"),
+            (0.9996, "99.9 %"),
+            (0.75, "75.0 %"),
+            (0.999, "99.9 %"),
+            (0.57, "57.0 %"),
+            (0.0, "0.0 %"),
+        ] {
+            assert_eq!(success_percent(rate), said);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use angaros_domain::idempotency::IdempotencyKey;
 use angaros_domain::request::Draft;
 use angaros_domain::template::Template as MessageTemplate;
-use angaros_domain::{Channel, Priority};
+use angaros_domain::{Channel, Priority, TemplateId, TenantId};
 use angaros_service::{PageOf, Receipt, ServiceError};
 use askama::Template;
 use axum::extract::State;
@@ -61,11 +61,10 @@ impl SendPage {
         form: &Form,
         faults: &Faults,
     ) -> Result<SendPage, Problem> {
-        let templates =
-            app.service.templates(viewer.tenant(), PageOf { limit: LIMIT_MAX, cursor: None }).await?;
+        let templates = templates(app, viewer.tenant(), form).await?;
         let sent = |field: Field| field.sent(form, faults);
         let fields: Vec<Field> = fields(channel).into_iter().map(sent).collect();
-        let more: Vec<Field> = more_fields(&templates.items).into_iter().map(sent).collect();
+        let more: Vec<Field> = more_fields(&templates).into_iter().map(sent).collect();
         let names: Vec<&str> = fields.iter().chain(&more).map(Field::name).collect();
         Ok(SendPage {
             shell: viewer.shell(Area::Send),
@@ -82,6 +81,21 @@ impl SendPage {
     }
 }
 
+/// The templates to choose from: the newest, and the one that is chosen, however old it is.
+async fn templates(app: &AppState, tenant: TenantId, form: &Form) -> Result<Vec<MessageTemplate>, Problem> {
+    let newest = app.service.templates(tenant, PageOf { limit: LIMIT_MAX, cursor: None }).await?;
+    let mut templates = newest.items;
+    let chosen: Option<TemplateId> = form.get("template_id").and_then(|id| id.parse().ok());
+    if let Some(id) = chosen.filter(|id| templates.iter().all(|template| template.id != *id)) {
+        match app.service.template(tenant, id).await {
+            Ok(template) => templates.push(template),
+            Err(ServiceError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(templates)
+}
+
 /// `GET /console/send`
 pub(crate) async fn show(
     State(app): State<AppState>,
@@ -91,6 +105,17 @@ pub(crate) async fn show(
     let channel = query.channel.unwrap_or(Channel::Sms);
     let given = [("recipient", query.recipient), ("template_id", query.template_id)];
     let form = Form::of(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    page(&SendPage::filled(&app, &viewer, channel, &form, &Faults::default()).await?)
+}
+
+/// `POST /console/send/form`: the same form for another channel, with what was entered.
+pub(crate) async fn other_channel(
+    State(app): State<AppState>,
+    viewer: Viewer<CanSend>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let channel = form.get("other_channel").and_then(|name| name.parse().ok());
+    let channel = channel.ok_or_else(Problem::not_found)?;
     page(&SendPage::filled(&app, &viewer, channel, &form, &Faults::default()).await?)
 }
 

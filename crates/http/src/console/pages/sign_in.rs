@@ -2,7 +2,7 @@
 
 use angaros_service::Access;
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::request::Parts;
@@ -10,16 +10,21 @@ use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::AppState;
-use crate::auth::{Need, Shown, enter};
+use crate::auth::{Need, Shown, count_unread, enter_counted};
+use crate::console::BASE;
 use crate::console::field::Field;
 use crate::console::form::{Faults, Form};
 use crate::console::link::Link;
 use crate::console::page::{page, page_with};
 use crate::console::query::Asked;
+use crate::console::session::{cookie, cookie_removal};
 use crate::console::shell::Shell;
-use crate::console::viewer::{cookie, cookie_removal, require_own_page};
+use crate::console::viewer::require_own_page;
 use crate::error::Problem;
 use crate::problems;
+
+/// The largest form that is read, in bytes: nobody is known yet, and it holds a key and an address.
+const BYTES_MAX: usize = 8 * 1024;
 
 /// To sign in: any scope will do, each page asks for its own.
 struct AnyScope;
@@ -59,30 +64,37 @@ pub(crate) async fn show(
 }
 
 /// `POST /console/sign-in`
-pub(crate) async fn sign_in(
-    State(app): State<AppState>,
-    parts: Parts,
-    form: Form,
-) -> Result<Response, Problem> {
+pub(crate) async fn sign_in(State(app): State<AppState>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
     require_own_page(&parts)?;
+    count_unread(&app, &parts)?;
+    let form = Form::read(Request::from_parts(parts.clone(), body), BYTES_MAX).await?;
     let next = local(form.get("next"));
-    let access = match enter::<AnyScope>(&app, &parts, &Shown::token(form.get("key"))).await {
-        Ok((access, _)) => access,
+    let access = match enter_counted::<AnyScope>(&app, &Shown::token(form.get("key"))).await {
+        Ok(access) => access,
         Err(problem) if problem.is(problems::UNAUTHORIZED) => {
-            let mut faults = Faults::default();
-            faults.push("key", "is not a valid key of this service; it may have been revoked");
-            // What was entered is not sent back.
-            let key = key_field().sent(&Form::default(), &faults);
-            let page = SignInPage { shell: Shell::bare(), key, next, has_no_key: false };
-            return page_with(StatusCode::UNAUTHORIZED, &page);
+            let fault = "is not a valid key of this service; it may have been revoked";
+            return refused(StatusCode::UNAUTHORIZED, fault, next);
         }
         Err(problem) => return Err(problem),
     };
-    let session = match access {
-        Access::Key(key) => cookie(&key.session(app.service.clock().now()), &app, &parts),
-        Access::Open | Access::Denied => None,
+    let Access::Key(key) = access else { return Ok(redirect(&next, None)) };
+    let session = cookie(&key.session(app.service.clock().now()), &app, &parts);
+    let Some(home) = Shell::around(Access::Key(key)).home() else {
+        let fault = "opens no page of the console: it needs the scope read, send or admin";
+        return refused(StatusCode::FORBIDDEN, fault, next);
     };
-    Ok(redirect(&next, session))
+    // Nobody asked for the overview by name.
+    let to = if next == BASE { home.path() } else { next.as_str() };
+    Ok(redirect(to, session))
+}
+
+/// The form again, with what is wrong with the key. What was entered is not sent back.
+fn refused(status: StatusCode, fault: &str, next: String) -> Result<Response, Problem> {
+    let mut faults = Faults::default();
+    faults.push("key", fault);
+    let key = key_field().sent(&Form::default(), &faults);
+    page_with(status, &SignInPage { shell: Shell::bare(), key, next, has_no_key: false })
 }
 
 /// `POST /console/sign-out`
@@ -99,7 +111,7 @@ fn redirect(to: &str, set_cookie: Option<HeaderValue>) -> Response {
 
 fn key_field() -> Field {
     Field::secret("key", "API key")
-        .hint("Begins with ak_. It is not kept: the browser gets a session that ends after 12 hours.")
+        .hint("Begins with ak_. It is not kept: the browser gets a session that ends 12 hours after it was used last.")
         .autocomplete("current-password")
         .required()
 }

@@ -28,6 +28,10 @@ use crate::error::Problem;
 use crate::extract::Id;
 use crate::pagination::Limit;
 
+/// The field with the fingerprint of the secret that a new one takes the place of: by a second click, or by reloading, the
+/// one that the receiver knows would be gone.
+const INSTEAD_OF: &str = "instead_of";
+
 /// Which deliveries.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,11 +99,18 @@ fn form(shell: Shell, id: WebhookEndpointId, fields: [Field; 3]) -> WebhookForm 
         shell,
         title: "Change the webhook endpoint",
         action: link_to(id).at("edit"),
+        hidden: None,
         fields: fields.into(),
         faults: Vec::new(),
         button: "Save",
         back: link_to(id),
     }
+}
+
+/// What is entered of an endpoint that there is already: whoever clears its events does not mean all of them.
+fn changed_fields() -> [Field; 3] {
+    let [url, types, description] = fields();
+    [url, types.required(), description]
 }
 
 /// `GET /console/webhooks/{id}/edit`
@@ -109,7 +120,7 @@ pub(crate) async fn edit(
     Id(id): Id<WebhookEndpointId>,
 ) -> Result<Response, Problem> {
     let endpoint = app.service.webhook_endpoint(viewer.tenant(), id).await?;
-    let [url, types, description] = fields();
+    let [url, types, description] = changed_fields();
     let filled = [
         url.value(Some(&endpoint.url)),
         types.value(Some(event_types(&endpoint, "\n"))),
@@ -135,7 +146,7 @@ pub(crate) async fn change(
         Ok(_) => Ok(done(link_to(id), Notice::EndpointChanged)),
         Err(ServiceError::Invalid(found)) => {
             let faults = Faults::new(found);
-            let fields = fields().map(|field| field.sent(&sent, &faults));
+            let fields = changed_fields().map(|field| field.sent(&sent, &faults));
             page_with(StatusCode::UNPROCESSABLE_ENTITY, &form(viewer.shell(Area::Webhooks), id, fields))
         }
         Err(error) => Err(error.into()),
@@ -181,7 +192,7 @@ pub(crate) async fn ask_disable(
     let endpoint = app.service.webhook_endpoint(viewer.tenant(), id).await?;
     let text = "Nothing is sent to it while it is disabled, and what waits for it fails. Enabled again, it is told of \
                 what happens from then on.";
-    ask(&viewer, &endpoint, "Disable", "disable", text)
+    page(&question(&viewer, &endpoint, "Disable", "disable", text))
 }
 
 /// `GET /console/webhooks/{id}/rotate`
@@ -192,7 +203,11 @@ pub(crate) async fn ask_rotate(
 ) -> Result<Response, Problem> {
     let endpoint = app.service.webhook_endpoint(viewer.tenant(), id).await?;
     let text = "It gets a fresh secret, which is shown once. Deliveries are signed with the former one too, for 24 hours.";
-    ask(&viewer, &endpoint, "Give a new secret to", "rotate", text)
+    let instead_of = (INSTEAD_OF, endpoint.secret.fingerprint());
+    page(&Confirm {
+        fields: vec![instead_of],
+        ..question(&viewer, &endpoint, "Give a new secret to", "rotate", text)
+    })
 }
 
 /// `GET /console/webhooks/{id}/delete`
@@ -204,17 +219,17 @@ pub(crate) async fn ask_delete(
     let endpoint = app.service.webhook_endpoint(viewer.tenant(), id).await?;
     let text = "Nothing more is sent to it, what waits for it fails, and the log of its deliveries goes with it. This \
                 can not be undone.";
-    ask(&viewer, &endpoint, "Delete", "delete", text)
+    page(&question(&viewer, &endpoint, "Delete", "delete", text))
 }
 
-fn ask(
+fn question(
     viewer: &Viewer<CanAdminister>,
     endpoint: &WebhookEndpoint,
     verb: &str,
     action: &str,
     text: &str,
-) -> Result<Response, Problem> {
-    page(&Confirm {
+) -> Confirm {
+    Confirm {
         shell: viewer.shell(Area::Webhooks),
         title: format!("{verb} {}?", endpoint.url),
         text: vec![text.to_owned()],
@@ -223,7 +238,7 @@ fn ask(
         button: format!("{verb} it"),
         is_danger: true,
         back: link_to(endpoint.id),
-    })
+    }
 }
 
 /// `POST /console/webhooks/{id}/rotate`
@@ -231,9 +246,16 @@ pub(crate) async fn rotate(
     State(app): State<AppState>,
     viewer: Viewer<CanAdminister>,
     Id(id): Id<WebhookEndpointId>,
+    form: Form,
 ) -> Result<Response, Problem> {
-    let endpoint = app.service.webhook_endpoint_rotate(viewer.tenant(), id, None).await?;
-    page(&SecretPage { shell: viewer.shell(Area::Webhooks), endpoint, link: link_to(id), is_rotated: true })
+    let instead_of = form.get(INSTEAD_OF).unwrap_or_default();
+    match app.service.webhook_endpoint_rotate_once(viewer.tenant(), id, instead_of).await? {
+        Some(endpoint) => {
+            let shell = viewer.shell(Area::Webhooks);
+            page(&SecretPage { shell, endpoint, link: link_to(id), is_rotated: true })
+        }
+        None => Ok(done(link_to(id), Notice::AlreadyRotated)),
+    }
 }
 
 /// `POST /console/webhooks/{id}/ping`

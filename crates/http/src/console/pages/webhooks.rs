@@ -1,7 +1,8 @@
 //! `/console/webhooks`: URLs that are told of events. A secret is shown once, in the answer to the form that makes it.
 
 use angaros_domain::webhook_endpoint::{EventFilter, WebhookEndpoint};
-use angaros_service::{EndpointDraft, ServiceError};
+use angaros_domain::{TenantId, WebhookEndpointId};
+use angaros_service::{EndpointDraft, PageOf, ServiceError};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -45,6 +46,8 @@ pub(super) struct WebhookForm {
     pub(super) shell: Shell,
     pub(super) title: &'static str,
     pub(super) action: Link,
+    /// What is sent without being entered.
+    pub(super) hidden: Option<(&'static str, String)>,
     pub(super) fields: Vec<Field>,
     /// What is wrong beside the fields.
     pub(super) faults: Vec<String>,
@@ -87,9 +90,9 @@ pub(super) fn fields() -> [Field; 3] {
     ]
 }
 
-/// The event types of a form, one a line; none are all.
+/// The event types of a form, one a line.
 pub(super) fn event_types_of(form: &Form) -> Vec<String> {
-    let lines = form.get("event_types").unwrap_or("*").lines().map(str::trim);
+    let lines = form.get("event_types").unwrap_or_default().lines().map(str::trim);
     lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -108,13 +111,19 @@ pub(crate) async fn list(
     })
 }
 
-fn form(shell: Shell, fields: impl IntoIterator<Item = Field>, faults: Vec<String>) -> WebhookForm {
+fn form(
+    shell: Shell,
+    newest: Option<WebhookEndpointId>,
+    fields: impl IntoIterator<Item = Field>,
+    faults: Vec<String>,
+) -> WebhookForm {
     let secret =
         Field::secret("secret", "Secret").hint("Your own, as whsec_ and base64; a fresh one if empty.");
     WebhookForm {
         shell,
         title: "New webhook endpoint",
         action: Link::to("webhooks"),
+        hidden: newest.map(|id| ("newest", id.to_string())),
         fields: fields.into_iter().chain([secret]).collect(),
         faults,
         button: "Add it",
@@ -123,9 +132,19 @@ fn form(shell: Shell, fields: impl IntoIterator<Item = Field>, faults: Vec<Strin
 }
 
 /// `GET /console/webhooks/new`
-pub(crate) async fn new(viewer: Viewer<CanAdminister>) -> Result<Response, Problem> {
+pub(crate) async fn new(
+    State(app): State<AppState>,
+    viewer: Viewer<CanAdminister>,
+) -> Result<Response, Problem> {
+    let newest = newest(&app, viewer.tenant()).await?;
     let [url, types, description] = fields();
-    page(&form(viewer.shell(Area::Webhooks), [url, types.value(Some("*")), description], Vec::new()))
+    page(&form(viewer.shell(Area::Webhooks), newest, [url, types.value(Some("*")), description], Vec::new()))
+}
+
+/// The endpoint that was made last. The form tells it, so that a second click, or reloading, makes no second one.
+async fn newest(app: &AppState, tenant: TenantId) -> Result<Option<WebhookEndpointId>, Problem> {
+    let found = app.service.webhook_endpoints(tenant, PageOf { limit: 1, cursor: None }).await?;
+    Ok(found.items.first().map(|endpoint| endpoint.id))
 }
 
 /// `POST /console/webhooks`
@@ -135,9 +154,18 @@ pub(crate) async fn create(
     sent: Form,
 ) -> Result<Response, Problem> {
     let shell = viewer.shell(Area::Webhooks);
+    let _making = app.making.lock().await;
+    let newest = newest(&app, viewer.tenant()).await?;
+    if sent.get("newest") != newest.map(|id| id.to_string()).as_deref() {
+        let behind = "An endpoint was added since this form was shown, maybe by a second click, so none was added now. Look \
+                      into the list, and add this one if it is another.";
+        let fields = fields().map(|field| field.sent(&sent, &Faults::default()));
+        return page_with(StatusCode::CONFLICT, &form(shell, newest, fields, vec![behind.to_owned()]));
+    }
     let draft = EndpointDraft {
         url: sent.text("url").unwrap_or_default(),
-        event_types: Some(event_types_of(&sent)),
+        // A new one is told of everything unless it says of what.
+        event_types: Some(event_types_of(&sent)).filter(|types| !types.is_empty()),
         description: sent.text("description"),
         secret: sent.text("secret"),
     };
@@ -160,5 +188,5 @@ pub(crate) async fn create(
         Err(error) => return Err(error.into()),
     };
     let fields = fields().map(|field| field.sent(&sent, &faults));
-    page_with(status, &form(shell, fields, elsewhere))
+    page_with(status, &form(shell, newest, fields, elsewhere))
 }

@@ -1,6 +1,6 @@
 //! `POST /notifications/{id}/retry` and `POST /notifications/retry`.
 
-use angaros_domain::NotificationId;
+use angaros_domain::{NotificationId, Timestamp};
 use angaros_service::RedriveFilter;
 use axum::extract::State;
 use http::StatusCode;
@@ -66,6 +66,6 @@ pub(crate) async fn retry_many(
 ) -> Result<(StatusCode, axum::Json<RedriveReceipt>), Problem> {
     let filter = RedriveFilter::try_from(request)
         .map_err(|fault| Problem::faults(problems::INVALID_REQUEST, vec![fault]))?;
-    let count = app.service.retry_many(auth.tenant(), filter).await?;
+    let count = app.service.retry_many(auth.tenant(), filter, Timestamp::MAX).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(RedriveReceipt { count })))
 }
