@@ -102,6 +102,13 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
+    /// Lets statements of this transaction run as they are: those that go to many places of an index look so dear that the
+    /// server would compile them first.
+    pub(crate) async fn uncompiled(&self) -> Run<()> {
+        self.rows("SELECT set_config('jit', 'off', true)", values![]).await?;
+        Ok(())
+    }
+
     /// Takes note of what it did to a queue, for when it is committed.
     pub(crate) fn note(&self, note: Note) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
