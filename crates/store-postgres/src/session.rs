@@ -13,7 +13,7 @@ use deadpool_postgres::Object;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream};
 
-use crate::error::{Fault, Run, describe};
+use crate::error::{Fault, Run};
 use crate::hints::Note;
 use crate::shards::Shard;
 use crate::store::Inner;
@@ -139,18 +139,14 @@ impl<'s> Session<'s> {
         Ok(self.heard(self.client()?.execute_typed(sql, &borrowed(&values))).await??)
     }
 
-    /// Commits. An error that does not come from the server leaves open whether it is stored: nobody repeats that.
+    /// Commits. Nearly every error leaves open whether it is stored, see [`Fault::of_commit`].
     pub(crate) async fn commit(mut self) -> Run<()> {
         match self.heard(self.client()?.batch_execute("COMMIT")).await? {
             Ok(()) => {
                 drop(self.connection.take());
                 Ok(())
             }
-            Err(error) if error.as_db_error().is_some() => Err(error.into()),
-            Err(error) => Err(Fault::Final(StoreError::Unavailable(format!(
-                "the answer to a commit was lost: {}",
-                describe(&error)
-            )))),
+            Err(error) => Err(Fault::of_commit(error)),
         }
     }
 

@@ -159,6 +159,32 @@ async fn lost_connections_are_got_over() {
     assert_eq!(lease.claims.len(), 6);
 }
 
+/// A commit whose connection is ended meanwhile may have taken effect: it is never done again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_may_have_taken_effect_is_not_repeated() {
+    let house = House::new().await;
+    let client = house.rival().await;
+    // The first commit ends its own connection; a second would come through.
+    let ends = "CREATE SEQUENCE commits;
+        CREATE FUNCTION end_connection() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('commits') = 1 THEN
+                PERFORM pg_terminate_backend(pg_backend_pid());
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER ends AFTER INSERT ON notifications DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION end_connection()";
+    client.batch_execute(ends).await.unwrap();
+    let lost = house.store.submit(vec![submission(vec![notification(NOW)])]).await.unwrap_err();
+    assert!(
+        matches!(&lost, StoreError::Unavailable(why) if why.contains("the answer to a commit was lost")),
+        "{lost:?}"
+    );
+    let row = client.query_one("SELECT last_value FROM commits", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+}
+
 /// Nothing is left on connections: no statement, no lock, no setting, no open transaction.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_may_hand_each_transaction_another_connection() {
