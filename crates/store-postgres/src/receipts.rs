@@ -53,13 +53,8 @@ async fn exclude(session: &Session<'_>, messages: BTreeSet<(TenantId, &str)>) ->
 
 /// Keeps those away who bring receipts for results that are about to be stored.
 pub(crate) async fn exclude_senders_of(session: &Session<'_>, settled: &[&Notification]) -> Run<()> {
-    let sent = settled.iter().filter(|n| awaits(n).is_some());
+    let sent = settled.iter().filter(|n| n.status == Status::Sent);
     exclude(session, sent.filter_map(|n| Some((n.tenant, n.provider_message_id.as_deref()?))).collect()).await
-}
-
-/// Since when receipts may have come, of a notification that waits for them.
-fn awaits(n: &Notification) -> Option<Timestamp> {
-    n.last_attempted_at.filter(|_| n.status == Status::Sent)
 }
 
 /// What was told of a message before the result of its attempt.
@@ -73,9 +68,11 @@ pub(crate) struct Told {
 pub(crate) async fn early(session: &Session<'_>, settled: &[&Notification]) -> Run<BTreeMap<usize, Told>> {
     let mut asked: Vec<(usize, bool, TenantId, String, Timestamp)> = Vec::new();
     for (index, n) in settled.iter().enumerate() {
-        let Some(since) = awaits(n) else { continue };
-        asked.push((index, true, n.tenant, n.id.to_string(), since));
-        asked.extend(n.provider_message_id.iter().map(|id| (index, false, n.tenant, id.clone(), since)));
+        let providers_id = n.provider_message_id.clone().map(|id| (false, id));
+        for (by_own_id, id) in [(true, n.id.to_string())].into_iter().chain(providers_id) {
+            let since = Receipt::heard_since(n, by_own_id);
+            asked.extend(since.map(|since| (index, by_own_id, n.tenant, id, since)));
+        }
     }
     let mut told: BTreeMap<usize, Told> = BTreeMap::new();
     if asked.is_empty() {
