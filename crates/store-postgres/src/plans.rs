@@ -18,9 +18,13 @@ pub(crate) const GREAT_SERIES_AT: i64 = 1_780_000_000_000;
 
 impl Bench {
     pub(crate) async fn new() -> Bench {
+        Bench::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Bench {
         let target = Target::parse(&Database::new().await.url()).unwrap();
         migrate::up(&mut migrate::open(&target).await.unwrap(), &target).await.unwrap();
-        Bench(Inner::new(&target, &Clock::system(), Options::default()).unwrap())
+        Bench(Inner::new(&target, &Clock::system(), options).unwrap())
     }
 
     /// A transaction in it.
