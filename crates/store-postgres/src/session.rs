@@ -5,11 +5,12 @@
 //! itself when nothing acknowledges what was sent, see `target.rs`; a proxy or a server that hangs still acknowledges.)
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use angaros_store::StoreError;
 use deadpool_postgres::Object;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream};
 
@@ -41,6 +42,8 @@ pub(crate) struct Session<'s> {
     is_patient: AtomicBool,
     /// No answer came in time: the connection is of no use to anybody.
     is_silent: AtomicBool,
+    /// When the last answer came.
+    heard_at: Mutex<Instant>,
     /// What it did to queues.
     notes: Mutex<Vec<Note>>,
 }
@@ -57,18 +60,33 @@ impl<'s> Session<'s> {
             connection: Some(connection),
             is_patient: AtomicBool::new(false),
             is_silent: AtomicBool::new(false),
+            heard_at: Mutex::new(Instant::now()),
             notes: Mutex::default(),
         };
         session.heard(session.client()?.batch_execute(&store.begin_sql(kind))).await??;
         Ok(session)
     }
 
+    fn heard_at(&self) -> MutexGuard<'_, Instant> {
+        self.heard_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What came of a question, within the time in which a server that is there has answered.
     pub(crate) async fn heard<T>(&self, answer: impl Future<Output = T>) -> Run<T> {
         let limit = self.store.answer_max().filter(|_| !self.is_patient.load(Ordering::Relaxed));
         let Some(limit) = limit else { return Ok(answer.await) };
-        if let Ok(answer) = tokio::time::timeout(limit, answer).await {
-            return Ok(answer);
+        let mut answer = std::pin::pin!(answer);
+        let mut since = Instant::now();
+        loop {
+            if let Ok(answer) = timeout_at(since + limit, &mut answer).await {
+                *self.heard_at() = Instant::now();
+                return Ok(answer);
+            }
+            // Statements that are under way at once are answered one after the other, and each may take its time.
+            match *self.heard_at() {
+                heard_at if heard_at > since => since = heard_at,
+                _ => break,
+            }
         }
         self.is_silent.store(true, Ordering::Relaxed);
         // Whatever cut this one off has most likely cut off those that nobody uses at the moment too.
@@ -203,4 +221,28 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::plans::Bench;
+
+    #[tokio::test]
+    async fn statements_that_wait_for_each_other_have_their_time_each() {
+        let bench = Bench::new().await;
+        let session = bench.session(Kind::Write).await;
+        let limit = session.store.answer_max().unwrap();
+        tokio::time::pause();
+        let answers = (1..=3u32).map(|n| session.heard(sleep(limit * n * 9 / 10)));
+        let all = futures_util::future::join_all(answers);
+        assert!(all.await.iter().all(Result::is_ok));
+        // Nothing comes any more.
+        let silence = session.heard(std::future::pending::<()>());
+        let (begun, silent) = (Instant::now(), silence.await);
+        assert!(silent.is_err() && begun.elapsed() < limit * 2);
+        tokio::time::resume();
+    }
 }
