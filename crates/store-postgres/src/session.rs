@@ -10,15 +10,20 @@ use std::time::Duration;
 
 use angaros_store::StoreError;
 use deadpool_postgres::Object;
-use tokio::time::{Instant, timeout_at};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Fault, Run};
 use crate::hints::Note;
 use crate::shards::Shard;
 use crate::store::Inner;
 use crate::values::{Value, values};
+
+/// How long the end of what somebody left in the middle may take.
+const END_MAX: Duration = Duration::from_secs(5);
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,10 +189,40 @@ impl<'s> Session<'s> {
 }
 
 impl Drop for Session<'_> {
-    /// Whoever leaves in the middle, because its caller went away or the connection broke, leaves an open transaction. The
-    /// server undoes it with the connection, which nobody else may get.
+    /// Whoever leaves in the middle, because its caller went away or the connection broke, leaves an open transaction, and
+    /// maybe a statement that goes on. Of a server that can still be asked, it is asked for its end.
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        let Some(connection) = self.connection.take() else { return };
+        let is_asked = !self.is_silent.load(Ordering::Relaxed) && !connection.is_closed();
+        let abandoned = Abandoned(Some(connection));
+        if let Ok(runtime) = Handle::try_current()
+            && is_asked
+        {
+            runtime.spawn(abandoned.end(self.store.tls.clone()));
+        }
+    }
+}
+
+/// A connection that somebody left in the middle of a transaction. It keeps its place in the pool until the server is done
+/// with it, so that callers who give up and ask again never have more at work there than the pool has places. Then it is
+/// closed, and the server undoes what is left: a request to cancel may come late, and must not meet anybody else.
+struct Abandoned(Option<Object>);
+
+impl Abandoned {
+    async fn end(self, tls: MakeRustlsConnect) {
+        let Some(connection) = &self.0 else { return };
+        let end = async {
+            // Whether there was something to cancel, and whether it could be, shows in when the other is answered.
+            drop(connection.cancel_token().cancel_query(tls).await);
+            drop(connection.batch_execute("ROLLBACK").await);
+        };
+        drop(timeout(END_MAX, end).await);
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
             drop(Object::take(connection));
         }
     }
