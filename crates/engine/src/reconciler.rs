@@ -72,19 +72,22 @@ async fn settle_doubts(shared: &Shared) -> Result<()> {
     let now = shared.service.clock().now();
     for doubted in shared.doubts.current() {
         let params = RescueParams { only: Some(doubted), ..params(shared, now) };
+        // The rescue's own lease is in doubt from here on, until what it holds is given back: if its answer is lost, the
+        // lease that was asked for is gone all the same.
+        let own = params.lease;
+        shared.doubts.add(own, now);
         let Some(lease) = shared.service.rescue(params).await? else {
+            shared.doubts.remove(own);
             shared.doubts.not_there(doubted, now);
             continue;
         };
-        // From here on the rescue's own lease is in doubt, until what it holds is given back.
         shared.doubts.remove(doubted);
-        shared.doubts.add(lease.id, now);
         let release = |claim: Claim| {
             let (slot, notification) = (claim.slot, claim.notification);
             Finished { lease: lease.id, slot, notification, change: Change::release(now) }
         };
         shared.service.settle(lease.claims.into_iter().map(release).collect()).await?;
-        shared.doubts.remove(lease.id);
+        shared.doubts.remove(own);
         shared.service.coord().work_ready();
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::log::{Log, Place};
 use crate::receipts::Named;
 use crate::row::{self, column, get};
 use crate::session::Session;
-use crate::suppressions;
+use crate::suppressions::{self, Heeded};
 use crate::values::values;
 
 pub(crate) async fn append(session: &Session<'_>, reported: &[Reported]) -> Run<AppendReport> {
@@ -24,6 +24,16 @@ pub(crate) async fn append(session: &Session<'_>, reported: &[Reported]) -> Run<
         .map(|(_, one)| &one.event)
         .collect();
     let mut named = Named::of(session, &new).await?;
+    let mut heeded = Heeded::default();
+    let mut effects = new
+        .iter()
+        .map(|event| (named.apply(event), heeded.event(&named, event, None)))
+        .collect::<Vec<_>>()
+        .into_iter();
+    named.write(session).await?;
+    let mut listed = heeded.add(session).await?;
+
+    // Each is told with what it changed.
     let mut log = Log::default();
     let mut places: Vec<Place> = Vec::with_capacity(reported.len());
     let mut changed: Vec<(Notification, Place)> = Vec::new();
@@ -35,11 +45,11 @@ pub(crate) async fn append(session: &Session<'_>, reported: &[Reported]) -> Run<
         };
         let place = log.append_with(one.event.clone(), *key);
         places.push(place);
-        changed.extend(named.apply(&mut log, &one.event));
-        let number = suppressions::heed(session, &mut log, &named, &one.event, None).await?;
+        let (overtaken, heed) = effects.next().unwrap_or_default();
+        changed.extend(overtaken.map(|(n, events)| (n, log.append_all(events))));
+        let number = heed.and_then(|heed| listed.tell(&mut log, heed));
         suppressed.extend(number.map(|number| (number, place)));
     }
-    named.write(session).await?;
     let placed = log.finish(session).await?;
     suppressions::tell(
         session,

@@ -5,12 +5,14 @@
 
 use angaros_clock::Clock;
 use angaros_domain::Timestamp;
+use angaros_domain::event::THINNING_LEVEL_MAX;
 use angaros_store::{Audit, Result, StoreError};
 
 use crate::counts::QUARTER_MILLIS;
 use crate::error::Run;
 use crate::migrate;
 use crate::row::{self, get};
+use crate::series;
 use crate::session::{Kind, Session};
 use crate::store::{Inner, Options, Target};
 use crate::values::{Value, values};
@@ -19,6 +21,8 @@ use crate::values::{Value, values};
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Quarters of a day.
 const QUARTERS: i64 = DAY_MILLIS / QUARTER_MILLIS;
+/// Series of which one statement looks at a day: it goes to each of them in every partition, and has a limit.
+const SERIES_MAX: i64 = 500;
 
 /// A check: its name for a display of progress, what is compared, and both sides as queries of a text and a number.
 struct Check {
@@ -149,59 +153,98 @@ pub async fn everything(target: &Target, mut step: impl FnMut(&'static str) + Se
     audited.await.map_err(crate::error::Fault::into_error)
 }
 
-/// Holds both sides against each other: what one of them lacks is 0.
+/// Holds both sides against each other: what one of them lacks is 0. Answers the sum of what the log says.
 async fn compare(
     session: &Session<'_>,
     audit: &mut Audit,
     what: &str,
     (counted, in_log): (&str, &str),
     values: Vec<Value<'_>>,
-) -> Run<()> {
+) -> Run<u64> {
     let sql = format!(
         "WITH counted (key, n) AS ({counted}), in_log (key, n) AS ({in_log}),
             both_sides AS MATERIALIZED (
                 SELECT coalesce(c.key, l.key) AS key, coalesce(c.n, 0)::bigint AS counted, coalesce(l.n, 0)::bigint AS in_log
                 FROM counted AS c FULL JOIN in_log AS l ON l.key = c.key)
-         SELECT NULL::text, count(*), count(*) FILTER (WHERE counted <> in_log) FROM both_sides
+         SELECT NULL::text, count(*), count(*) FILTER (WHERE counted <> in_log),
+            least(coalesce(sum(in_log), 0), {})::bigint FROM both_sides
          UNION ALL
-         (SELECT key, counted, in_log FROM both_sides WHERE counted <> in_log ORDER BY key LIMIT {})",
+         (SELECT key, counted, in_log, 0 FROM both_sides WHERE counted <> in_log ORDER BY key LIMIT {})",
+        i64::MAX,
         Audit::SHOWN_MAX
     );
     let before = (audit.counts, audit.drift);
-    let (mut compared, mut differ) = (0, 0);
+    let (mut compared, mut differ, mut sum) = (0, 0, 0);
     for row in &session.rows(&sql, values).await? {
         let (first, second): (i64, i64) = (get(row, 1)?, get(row, 2)?);
         match get::<Option<&str>>(row, 0)? {
-            None => (compared, differ) = (first.unsigned_abs(), second.unsigned_abs()),
+            None => {
+                (compared, differ, sum) = (first.unsigned_abs(), second.unsigned_abs(), row::number(row, 3)?);
+            }
             Some(key) => audit.compare(|| format!("{what} {key}"), first, second),
         }
     }
     (audit.counts, audit.drift) = (before.0 + compared, before.1 + differ);
-    Ok(())
+    Ok(sum)
 }
 
 /// Audits one UTC day: its counts against the events that happened on it.
 pub(crate) async fn day(session: &Session<'_>, at: Timestamp) -> Run<Audit> {
+    day_in_parts(session, at, SERIES_MAX).await
+}
+
+/// The same, with statements about so many series at most.
+async fn day_in_parts(session: &Session<'_>, at: Timestamp, series_max: i64) -> Run<Audit> {
     let day = at.as_millis() / DAY_MILLIS;
     let (start, end) = (day * DAY_MILLIS, (day + 1) * DAY_MILLIS);
     // Below 2^29 in 9999.
     let (first, last) = ((day * QUARTERS) as i32, ((day + 1) * QUARTERS - 1) as i32);
-    let events = "FROM series AS s CROSS JOIN generate_series(0, 12) AS l (level)
-        JOIN events AS e ON e.series = s.id AND e.level = l.level::smallint
-            AND e.occurred_at >= $3 AND e.occurred_at < $4";
-    let counted = "SELECT series || ', ' || quarter, sum(n) FROM event_counts WHERE quarter BETWEEN $1 AND $2 GROUP BY 1";
-    let in_log = format!(
-        "SELECT series || ', ' || quarter, sum(n) FROM (
-            SELECT e.series, e.occurred_at / 900000 AS quarter, 1 AS n {events}
-            UNION ALL SELECT series, quarter, n FROM forgotten WHERE quarter BETWEEN $1 AND $2) AS e GROUP BY 1"
-    );
-    let bounds = values![first, last, start, end];
+    session.uncompiled().await?;
+    let (counted, in_log) = (day_counted(), day_in_log());
     let mut audit = Audit::default();
-    compare(session, &mut audit, "series and quarter of an hour", (counted, &in_log), bounds).await?;
-    let events = events.replace("$3", "$1").replace("$4", "$2");
-    let row = session.row(&format!("SELECT count(*) {events}"), values![start, end]).await?;
-    audit.events = row.map(|row| row::number(&row, 0)).transpose()?.unwrap_or(0);
+    let mut after = i32::MIN;
+    while let Some(up_to) = end_of_part(session, after, series_max).await? {
+        let bounds = values![after, up_to, first, last, start, end];
+        let found =
+            compare(session, &mut audit, "series and quarter of an hour", (&counted, &in_log), bounds)
+                .await?;
+        audit.events += found;
+        after = up_to;
+    }
+    let forgotten = "SELECT coalesce(sum(n), 0)::bigint FROM forgotten WHERE quarter BETWEEN $1 AND $2";
+    let row = session.row(forgotten, values![first, last]).await?;
+    let forgotten = row.map(|row| row::number(&row, 0)).transpose()?.unwrap_or(0);
+    audit.events = audit.events.saturating_sub(forgotten);
     Ok(audit)
+}
+
+/// Where a part of the series ends that begins behind a number.
+async fn end_of_part(session: &Session<'_>, after: i32, series_max: i64) -> Run<Option<i32>> {
+    let sql = "SELECT max(id) FROM (SELECT id FROM series WHERE id > $1 ORDER BY id LIMIT $2) AS s";
+    let row = session.row(sql, values![after, series_max]).await?;
+    Ok(row.map(|row| get::<Option<i32>>(&row, 0)).transpose()?.flatten())
+}
+
+/// What is counted of a part of the series, behind $1 and up to $2, in quarters from $3 to $4.
+fn day_counted() -> String {
+    "SELECT s.id || ', ' || c.quarter, sum(c.n) FROM series AS s CROSS JOIN LATERAL (
+        SELECT c.quarter, c.n FROM event_counts AS c
+        WHERE c.series = s.id AND c.quarter BETWEEN $3 AND $4 OFFSET 0) AS c
+     WHERE s.id > $1 AND s.id <= $2 GROUP BY 1"
+        .into()
+}
+
+/// What the log says of them, from $5 to $6.
+fn day_in_log() -> String {
+    let occurred = series::occurred("s.id", "$5", "$6");
+    format!(
+        "SELECT series || ', ' || quarter, sum(n) FROM (
+            SELECT s.id AS series, e.occurred_at / {QUARTER_MILLIS} AS quarter, 1 AS n
+            FROM series AS s CROSS JOIN generate_series(0, {THINNING_LEVEL_MAX}) AS l (level)
+            CROSS JOIN LATERAL {occurred} AS e WHERE s.id > $1 AND s.id <= $2
+            UNION ALL SELECT series, quarter, n FROM forgotten
+                WHERE quarter BETWEEN $3 AND $4 AND series > $1 AND series <= $2) AS e GROUP BY 1"
+    )
 }
 
 /// The latest UTC day before that of `at` on which anything happened.
@@ -211,4 +254,36 @@ pub(crate) async fn counted_day_before(session: &Session<'_>, at: Timestamp) -> 
     let found = session.row(sql, values![today]).await?;
     let quarter: Option<i32> = found.map(|row| get(&row, 0)).transpose()?;
     Ok(quarter.map(|quarter| Timestamp::from_millis(i64::from(quarter) / QUARTERS * DAY_MILLIS)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::{Bench, GREAT_SERIES_AT};
+
+    #[tokio::test]
+    async fn a_day_is_read_and_not_the_history_of_its_series() {
+        let bench = Bench::with_a_great_series().await;
+        let start = GREAT_SERIES_AT / DAY_MILLIS * DAY_MILLIS;
+        let first = (start / QUARTER_MILLIS) as i32;
+        let bounds = values![0i32, 100i32, first, first + 95, start, start + DAY_MILLIS];
+        bench.reads_ranges_of_series(&day_in_log(), bounds).await;
+    }
+
+    #[tokio::test]
+    async fn a_day_in_parts_is_the_whole_day() {
+        let bench = Bench::with_a_great_series().await;
+        let session = bench.session(Kind::Write).await;
+        let at = Timestamp::from_millis(GREAT_SERIES_AT + DAY_MILLIS);
+        let whole = day(&session, at).await.unwrap();
+        assert_eq!((whole.events, whole.drift), (333, 0), "one every 259.2 seconds");
+        let (parts, few) =
+            (day_in_parts(&session, at, 7).await.unwrap(), day_in_parts(&session, at, 1).await);
+        assert_eq!((parts.events, parts.counts), (whole.events, whole.counts));
+        assert_eq!(few.unwrap().counts, whole.counts);
+        let wrong = "UPDATE event_counts SET n = n + 1 WHERE series = 40";
+        assert!(session.execute(wrong, values![]).await.unwrap() > 0);
+        assert!(day_in_parts(&session, at, 7).await.unwrap().drift > 0);
+        session.rollback().await;
+    }
 }

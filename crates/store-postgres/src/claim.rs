@@ -73,12 +73,22 @@ async fn waiting(
     if !hints.is_look_due(&lanes, now.max(params.now), !is_enough) {
         return Ok(found);
     }
-    let queues = queues(session, &lanes).await?;
-    hints.begin_anew(&lanes, &queues);
-    let everything: Vec<(Queue, Spot)> = queues.into_iter().map(|queue| (queue, START)).collect();
-    let counted = count(session, &everything, wanted).await?;
+    let looked = look(session, &lanes, wanted).await;
+    // One that failed took its time as well: if it was too long for the server, the next would be, and the next.
     hints.note_look(session.store.clock.now().millis_since(now));
-    Ok(counted)
+    looked
+}
+
+/// What waits in lanes, whatever was claimed before.
+async fn look(
+    session: &Session<'_>,
+    lanes: &[i16],
+    wanted: &BTreeMap<i16, usize>,
+) -> Run<BTreeMap<Queue, Waiting>> {
+    let queues = queues(session, lanes).await?;
+    session.store.hints.begin_anew(lanes, &queues);
+    let everything: Vec<(Queue, Spot)> = queues.into_iter().map(|queue| (queue, START)).collect();
+    count(session, &everything, wanted).await
 }
 
 /// The queues of lanes that have something: one step along the index for each, however long they are.
@@ -271,4 +281,30 @@ pub(crate) async fn claims(session: &Session<'_>, held: &[Key]) -> Run<Vec<Claim
 /// holds.
 fn slot_of(id: NotificationId) -> i64 {
     id.0.as_u64_pair().1.cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use angaros_store_test::fixture::NOW;
+    use angaros_store_test::steps::claim_params;
+
+    use super::*;
+    use crate::plans::Bench;
+    use crate::session::Kind;
+    use crate::store::Options;
+
+    #[tokio::test]
+    async fn a_look_that_fails_is_not_taken_again_at_once() {
+        let bench = Bench::with(Options { lock_millis_max: 200, ..Options::default() }).await;
+        let rival = bench.session(Kind::Write).await;
+        rival.execute("LOCK TABLE ready IN ACCESS EXCLUSIVE MODE", values![]).await.unwrap();
+        let session = bench.session(Kind::Write).await;
+        let params = claim_params("w", 5, NOW);
+        assert!(claim(&session, &params).await.is_err());
+        let lanes: Vec<i16> = wanted(&params).into_keys().collect();
+        let soon = session.store.clock.now().plus_millis(500);
+        assert!(!session.store.hints.is_look_due(&lanes, soon, true), "it took a fifth of a second");
+        session.rollback().await;
+        rival.rollback().await;
+    }
 }

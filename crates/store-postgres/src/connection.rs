@@ -13,10 +13,15 @@ use crate::error::describe;
 use crate::target::Target;
 
 /// A pool of at most so many connections. Whoever finds all taken waits for at most so long.
-pub(crate) fn pool(target: &Target, connections: usize, wait: Duration) -> Result<Pool> {
+pub(crate) fn pool(
+    target: &Target,
+    tls: MakeRustlsConnect,
+    connections: usize,
+    wait: Duration,
+) -> Result<Pool> {
     // Whether a connection still works is seen by using it: a probe would cost every transaction a round trip.
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(Config::clone(&target.config), tls()?, recycling);
+    let manager = Manager::from_config(Config::clone(&target.config), tls, recycling);
     let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: Some(wait) };
     Pool::builder(manager)
         .max_size(connections)
@@ -38,7 +43,8 @@ pub(crate) async fn connect(target: &Target) -> Result<Client> {
     Ok(client)
 }
 
-fn tls() -> Result<MakeRustlsConnect> {
+/// How connections are encrypted, with the certificates that the system trusts now.
+pub(crate) fn tls() -> Result<MakeRustlsConnect> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -55,11 +55,13 @@ pub(crate) async fn store_all(
         return log.finish(session).await;
     }
     // Places in the log come last: they are not to be held while anything else is written.
-    let ((), (), placed) = try_join!(
-        row::insert_notifications(session, notifications),
-        wait(session, notifications),
-        log.finish(session),
-    )?;
+    let told = async {
+        // Everybody counts statuses before events: two that count in the same rows would wait for each other otherwise.
+        row::count_statuses(session, notifications).await?;
+        log.finish(session).await
+    };
+    let ((), (), placed) =
+        try_join!(row::insert_notifications(session, notifications), wait(session, notifications), told,)?;
     Ok(placed)
 }
 

@@ -18,6 +18,19 @@ pub(crate) enum Fault {
 pub(crate) type Run<T> = Result<T, Fault>;
 
 impl Fault {
+    /// What went wrong with a commit. Whoever loses against rivals is told so before anything is stored. Whatever else the
+    /// server says, or does not say, may come behind a commit that took effect: one that is told to end its connection while
+    /// it writes the commit down does so first, and answers with both. Nobody repeats that.
+    pub(crate) fn of_commit(error: tokio_postgres::Error) -> Fault {
+        match error.code() {
+            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => error.into(),
+            _ => {
+                let text = format!("the answer to a commit was lost: {}", describe(&error));
+                Fault::Final(StoreError::Unavailable(text))
+            }
+        }
+    }
+
     /// What the caller hears.
     pub(crate) fn into_error(self) -> StoreError {
         match self {

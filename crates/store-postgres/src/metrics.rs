@@ -34,6 +34,7 @@ pub(crate) async fn metrics_sampled(
     if query.range.start >= query.range.end {
         return Ok(EventMetrics::default());
     }
+    session.uncompiled().await?;
     let series = series::matching(session, tenant, &query.filter).await?;
     let groups = Groups::of(query, &series);
     let (counts, active) = groups.counts(session).await?;
@@ -118,16 +119,8 @@ impl Groups {
                 (start.max(self.range.start), (start + QUARTER_MILLIS).min(self.range.end))
             });
             let (from, to): (Vec<i64>, Vec<i64>) = spans.unzip();
-            let sql = format!(
-                "SELECT u.number, width_bucket(e.occurred_at, $5) - 1, e.series, count(*)
-                 FROM unnest($1, $2) AS u (series, number) CROSS JOIN unnest($3, $4) AS q (start, stop)
-                 CROSS JOIN generate_series(0, {THINNING_LEVEL_MAX}) AS l (level)
-                 JOIN events AS e ON e.series = u.series AND e.level = l.level::smallint
-                    AND e.occurred_at >= q.start AND e.occurred_at < q.stop
-                 GROUP BY 1, 2, 3"
-            );
-            let edges = values![series, of_series, from, to, &self.starts];
-            rows.extend(session.rows(&sql, edges).await?);
+            let edges = values![series, of_series, edges, from, to, &self.starts];
+            rows.extend(session.rows(&edges_sql(), edges).await?);
         }
         let mut counts = vec![0; self.keys.len()];
         let mut active = BTreeSet::new();
@@ -154,19 +147,9 @@ impl Groups {
         let of_series: Vec<i32> =
             active.iter().map(|series| numbers.get(series).copied().unwrap_or(0)).collect();
         let by_span = matches!(self.keys.first(), Some(Group::Span(_)));
-        let group = if by_span { "width_bucket(e.occurred_at, $5) - 1" } else { "u.number" };
-        let sql = format!(
-            "SELECT s.number, count(DISTINCT s.recipient_key) FROM (
-                SELECT {group} AS number, e.recipient_key
-                FROM unnest($1, $2) AS u (series, number)
-                CROSS JOIN generate_series({level}, {THINNING_LEVEL_MAX}) AS l (level)
-                JOIN events AS e ON e.series = u.series AND e.level = l.level::smallint
-                    AND e.occurred_at >= $3 AND e.occurred_at < $4
-                WHERE e.recipient_key IS NOT NULL) AS s
-             GROUP BY GROUPING SETS ((s.number), ())"
-        );
         let (from, to) = (self.range.start, self.range.end);
-        let rows = session.rows(&sql, values![active.to_vec(), of_series, from, to, &self.starts]).await?;
+        let values = values![active.to_vec(), of_series, from, to, &self.starts];
+        let rows = session.rows(&uniques_sql(by_span, level), values).await?;
         let (mut per_group, mut in_all) = (vec![0; self.keys.len()], 0);
         for row in &rows {
             // Never more than were looked at.
@@ -180,5 +163,57 @@ impl Groups {
             }
         }
         Ok((per_group, in_all))
+    }
+}
+
+/// The events of series in the quarters of hours that are told by them, where there are any.
+fn edges_sql() -> String {
+    let occurred = series::occurred("u.series", "q.start", "q.stop");
+    format!(
+        "SELECT u.number, width_bucket(e.occurred_at, $6) - 1, u.series, count(*)
+         FROM unnest($1, $2) AS u (series, number) CROSS JOIN unnest($3, $4, $5) AS q (quarter, start, stop)
+         CROSS JOIN LATERAL (SELECT FROM event_counts AS c
+            WHERE c.series = u.series AND c.quarter = q.quarter LIMIT 1) AS counted
+         CROSS JOIN generate_series(0, {THINNING_LEVEL_MAX}) AS l (level) CROSS JOIN LATERAL {occurred} AS e
+         GROUP BY 1, 2, 3"
+    )
+}
+
+/// The different recipients of levels from one on, of each group and of all together.
+fn uniques_sql(by_span: bool, level: u32) -> String {
+    let group = if by_span { "width_bucket(e.occurred_at, $5) - 1" } else { "u.number" };
+    let occurred = series::occurred("u.series", "$3", "$4");
+    format!(
+        "SELECT s.number, count(DISTINCT s.recipient_key) FROM (
+            SELECT {group} AS number, e.recipient_key FROM unnest($1, $2) AS u (series, number)
+            CROSS JOIN generate_series({level}, {THINNING_LEVEL_MAX}) AS l (level) CROSS JOIN LATERAL {occurred} AS e
+            WHERE e.recipient_key IS NOT NULL) AS s
+         GROUP BY GROUPING SETS ((s.number), ())"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans::{Bench, GREAT_SERIES_AT};
+
+    #[tokio::test]
+    async fn of_a_series_with_a_long_history_only_the_range_is_read() {
+        let bench = Bench::with_a_great_series().await;
+        let (from, to) = (GREAT_SERIES_AT + 1_000, GREAT_SERIES_AT + 2_000);
+        let (series, groups) = (vec![1i32, 2, 3], vec![0i32; 3]);
+        let edges = values![
+            &series,
+            &groups,
+            vec![(from / QUARTER_MILLIS) as i32],
+            vec![from],
+            vec![to],
+            vec![i64::MIN]
+        ];
+        bench.reads_ranges_of_series(&edges_sql(), edges).await;
+        for by_span in [false, true] {
+            let uniques = values![&series, &groups, from, to, vec![i64::MIN]];
+            bench.reads_ranges_of_series(&uniques_sql(by_span, 4), uniques).await;
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! A receipt may come before the result of the attempt that it is about: then the attempt's settling finds it in the
 //! message's timeline, and with it what else was said under the provider's id.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use angaros_domain::event::{Event, message_key};
 use angaros_domain::fingerprint::key_of;
@@ -15,12 +15,11 @@ use crate::claim::{self, Lock};
 use crate::compact::Compact;
 use crate::error::Run;
 use crate::lease::Key;
-use crate::log::{Log, Place};
+use crate::locks;
 use crate::row::{self, column, get};
 use crate::session::Session;
 use crate::text::Text;
 use crate::values::values;
-use crate::{locks, suppressions};
 
 /// Events that are looked at for a receipt that came early.
 const LOOKED_AT_MAX: i64 = 200;
@@ -54,13 +53,8 @@ async fn exclude(session: &Session<'_>, messages: BTreeSet<(TenantId, &str)>) ->
 
 /// Keeps those away who bring receipts for results that are about to be stored.
 pub(crate) async fn exclude_senders_of(session: &Session<'_>, settled: &[&Notification]) -> Run<()> {
-    let sent = settled.iter().filter(|n| awaits(n).is_some());
+    let sent = settled.iter().filter(|n| n.status == Status::Sent);
     exclude(session, sent.filter_map(|n| Some((n.tenant, n.provider_message_id.as_deref()?))).collect()).await
-}
-
-/// Since when receipts may have come, of a notification that waits for them.
-fn awaits(n: &Notification) -> Option<Timestamp> {
-    n.last_attempted_at.filter(|_| n.status == Status::Sent)
 }
 
 /// What was told of a message before the result of its attempt.
@@ -71,14 +65,16 @@ pub(crate) struct Told {
 }
 
 /// What came before results that were just stored, by the number of each among them.
-pub(crate) async fn early(session: &Session<'_>, settled: &[&Notification]) -> Run<HashMap<usize, Told>> {
+pub(crate) async fn early(session: &Session<'_>, settled: &[&Notification]) -> Run<BTreeMap<usize, Told>> {
     let mut asked: Vec<(usize, bool, TenantId, String, Timestamp)> = Vec::new();
     for (index, n) in settled.iter().enumerate() {
-        let Some(since) = awaits(n) else { continue };
-        asked.push((index, true, n.tenant, n.id.to_string(), since));
-        asked.extend(n.provider_message_id.iter().map(|id| (index, false, n.tenant, id.clone(), since)));
+        let providers_id = n.provider_message_id.clone().map(|id| (false, id));
+        for (by_own_id, id) in [(true, n.id.to_string())].into_iter().chain(providers_id) {
+            let since = Receipt::heard_since(n, by_own_id);
+            asked.extend(since.map(|since| (index, by_own_id, n.tenant, id, since)));
+        }
     }
-    let mut told: HashMap<usize, Told> = HashMap::new();
+    let mut told: BTreeMap<usize, Told> = BTreeMap::new();
     if asked.is_empty() {
         return Ok(told);
     }
@@ -107,32 +103,22 @@ pub(crate) async fn early(session: &Session<'_>, settled: &[&Notification]) -> R
     Ok(told)
 }
 
-/// Lets what came before the result of an attempt that was just settled as sent have its effect now: a receipt changes
-/// the notification, and who is not to be sent to any more is suppressed.
-pub(crate) async fn catch_up(
-    session: &Session<'_>,
-    log: &mut Log,
-    notification: &Notification,
-    told: &Told,
-) -> Run<Option<(Notification, Place)>> {
-    let mut overtaken = None;
-    for event in told.by_own_id.iter().chain(&told.by_providers_id) {
-        let Some(receipt) = Receipt::of(event) else { continue };
-        let mut n = notification.clone();
-        if let Ok(events) = n.apply(change(receipt, event), notification.updated_at) {
-            row::update_notifications(session, &[&n]).await?;
-            let place = log.append_all(events);
-            overtaken = Some((n, place));
-            break;
-        }
+impl Told {
+    /// Lets a receipt that came before the result of an attempt that was just settled as sent have its effect now: the
+    /// notification as it is then, and what is told of that.
+    pub(crate) fn overtake(&self, notification: &Notification) -> Option<(Notification, Vec<Event>)> {
+        self.by_own_id.iter().chain(&self.by_providers_id).find_map(|event| {
+            let mut n = notification.clone();
+            let events = n.apply(change(Receipt::of(event)?, event), notification.updated_at).ok()?;
+            Some((n, events))
+        })
     }
-    // By its own id it was known when they came: those were heeded then.
-    let events: Vec<&Event> = told.by_providers_id.iter().collect();
-    let named = Named::of(session, &events).await?;
-    for event in events {
-        suppressions::heed(session, log, &named, event, Some(event.id)).await?;
+
+    /// What says who is not to be sent to any more. By its own id the notification was known when that came: it was
+    /// heeded then.
+    pub(crate) fn unheeded(&self) -> &[Event] {
+        &self.by_providers_id
     }
-    Ok(overtaken)
 }
 
 fn change(receipt: Receipt, event: &Event) -> Change {
@@ -197,14 +183,14 @@ impl Named {
         })
     }
 
-    /// Lets an event change the notification that it is a receipt for, if it is one.
-    pub(crate) fn apply(&mut self, log: &mut Log, event: &Event) -> Option<(Notification, Place)> {
+    /// Lets an event change the notification that it is a receipt for, if it is one; what is told of that.
+    pub(crate) fn apply(&mut self, event: &Event) -> Option<(Notification, Vec<Event>)> {
         let (receipt, message_id) = (Receipt::of(event)?, event.message_id.as_ref()?);
         let mut n = self.by_message(event.tenant, message_id, Some(Status::Sent))?.clone();
         let events = n.apply(change(receipt, event), event.received_at.max(n.updated_at)).ok()?;
         self.changed.insert((n.tenant, n.id));
         self.notifications.insert((n.tenant, n.id), n.clone());
-        Some((n, log.append_all(events)))
+        Some((n, events))
     }
 
     /// Stores what changed.

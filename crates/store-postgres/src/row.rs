@@ -115,7 +115,7 @@ pub(crate) fn all<T>(rows: &[Row], read: impl Fn(&Row) -> Run<T>) -> Run<Vec<T>>
     rows.iter().map(read).collect()
 }
 
-/// Inserts new notifications.
+/// Inserts new notifications; they are counted by [`count_statuses`].
 pub(crate) async fn insert_notifications(session: &Session<'_>, all: &[&Notification]) -> Run<()> {
     let columns = columns![
         column(all, |n| n.tenant.0),
@@ -156,8 +156,7 @@ pub(crate) async fn insert_notifications(session: &Session<'_>, all: &[&Notifica
     ];
     let names = NOTIFICATION.replace("n.", "");
     session.put(&format!("notifications ({names}, correlation_key)"), &columns).await?;
-    Box::pin(outcomes::begin(session, all)).await?;
-    count_statuses(session, all.iter().map(|n| (*n, n.status.as_str(), 1))).await
+    Box::pin(outcomes::begin(session, all)).await
 }
 
 /// Writes everything of notifications that a change may touch. Each stands there once.
@@ -221,13 +220,13 @@ pub(crate) async fn update_notifications(session: &Session<'_>, all: &[&Notifica
     crate::counts::add_statuses(session, moved).await
 }
 
-async fn count_statuses(
-    session: &Session<'_>,
-    all: impl Iterator<Item = (&Notification, &str, i64)>,
-) -> Run<()> {
-    let counted =
-        all.filter_map(|(n, status, by)| Some((n.tenant.0, n.campaign_id.clone()?, status.to_owned(), by)));
-    crate::counts::add_statuses(session, counted.collect()).await
+/// Counts in which statuses new notifications of campaigns stand.
+pub(crate) async fn count_statuses(session: &Session<'_>, all: &[&Notification]) -> Run<()> {
+    let count = |n: &&Notification| {
+        let status = n.status.as_str().to_owned();
+        Some((n.tenant.0, n.campaign_id.clone()?, status, 1))
+    };
+    crate::counts::add_statuses(session, all.iter().filter_map(count).collect()).await
 }
 
 /// One value of each item.

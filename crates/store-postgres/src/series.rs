@@ -66,6 +66,16 @@ impl Known {
     }
 }
 
+/// What happened in a series of a level, from one point in time to another, in parentheses: for `LATERAL`, beside levels
+/// called `l`. `OFFSET 0` lets the planner do it in no other way: it takes all series for equally long, and where one holds
+/// nearly everything it would rather read that from end to end than go to the range once for each level.
+pub(crate) fn occurred(series: &str, start: &str, stop: &str) -> String {
+    format!(
+        "(SELECT w.occurred_at, w.recipient_key FROM events AS w WHERE w.series = {series}
+            AND w.level = l.level::smallint AND w.occurred_at >= {start} AND w.occurred_at < {stop} OFFSET 0)"
+    )
+}
+
 /// The number of each event's series. Those that are new are made, in the order of their key.
 pub(crate) async fn of_events(session: &Session<'_>, events: &[Event]) -> Run<Vec<i32>> {
     let identities: Vec<Identity<'_>> = events.iter().map(Identity::of).collect();

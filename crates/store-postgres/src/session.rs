@@ -5,19 +5,25 @@
 //! itself when nothing acknowledges what was sent, see `target.rs`; a proxy or a server that hangs still acknowledges.)
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use angaros_store::StoreError;
 use deadpool_postgres::Object;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, RowStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{Fault, Run, describe};
+use crate::error::{Fault, Run};
 use crate::hints::Note;
 use crate::shards::Shard;
 use crate::store::Inner;
 use crate::values::{Value, values};
+
+/// How long the end of what somebody left in the middle may take.
+const END_MAX: Duration = Duration::from_secs(5);
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +47,8 @@ pub(crate) struct Session<'s> {
     is_patient: AtomicBool,
     /// No answer came in time: the connection is of no use to anybody.
     is_silent: AtomicBool,
+    /// When the last answer came.
+    heard_at: Mutex<Instant>,
     /// What it did to queues.
     notes: Mutex<Vec<Note>>,
 }
@@ -57,18 +65,33 @@ impl<'s> Session<'s> {
             connection: Some(connection),
             is_patient: AtomicBool::new(false),
             is_silent: AtomicBool::new(false),
+            heard_at: Mutex::new(Instant::now()),
             notes: Mutex::default(),
         };
         session.heard(session.client()?.batch_execute(&store.begin_sql(kind))).await??;
         Ok(session)
     }
 
+    fn heard_at(&self) -> MutexGuard<'_, Instant> {
+        self.heard_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What came of a question, within the time in which a server that is there has answered.
     pub(crate) async fn heard<T>(&self, answer: impl Future<Output = T>) -> Run<T> {
         let limit = self.store.answer_max().filter(|_| !self.is_patient.load(Ordering::Relaxed));
         let Some(limit) = limit else { return Ok(answer.await) };
-        if let Ok(answer) = tokio::time::timeout(limit, answer).await {
-            return Ok(answer);
+        let mut answer = std::pin::pin!(answer);
+        let mut since = Instant::now();
+        loop {
+            if let Ok(answer) = timeout_at(since + limit, &mut answer).await {
+                *self.heard_at() = Instant::now();
+                return Ok(answer);
+            }
+            // Statements that are under way at once are answered one after the other, and each may take its time.
+            match *self.heard_at() {
+                heard_at if heard_at > since => since = heard_at,
+                _ => break,
+            }
         }
         self.is_silent.store(true, Ordering::Relaxed);
         // Whatever cut this one off has most likely cut off those that nobody uses at the moment too.
@@ -102,6 +125,13 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
+    /// Lets statements of this transaction run as they are: those that go to many places of an index look so dear that the
+    /// server would compile them first.
+    pub(crate) async fn uncompiled(&self) -> Run<()> {
+        self.rows("SELECT set_config('jit', 'off', true)", values![]).await?;
+        Ok(())
+    }
+
     /// Takes note of what it did to a queue, for when it is committed.
     pub(crate) fn note(&self, note: Note) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
@@ -132,18 +162,14 @@ impl<'s> Session<'s> {
         Ok(self.heard(self.client()?.execute_typed(sql, &borrowed(&values))).await??)
     }
 
-    /// Commits. An error that does not come from the server leaves open whether it is stored: nobody repeats that.
+    /// Commits. Nearly every error leaves open whether it is stored, see [`Fault::of_commit`].
     pub(crate) async fn commit(mut self) -> Run<()> {
         match self.heard(self.client()?.batch_execute("COMMIT")).await? {
             Ok(()) => {
                 drop(self.connection.take());
                 Ok(())
             }
-            Err(error) if error.as_db_error().is_some() => Err(error.into()),
-            Err(error) => Err(Fault::Final(StoreError::Unavailable(format!(
-                "the answer to a commit was lost: {}",
-                describe(&error)
-            )))),
+            Err(error) => Err(Fault::of_commit(error)),
         }
     }
 
@@ -163,10 +189,40 @@ impl<'s> Session<'s> {
 }
 
 impl Drop for Session<'_> {
-    /// Whoever leaves in the middle, because its caller went away or the connection broke, leaves an open transaction. The
-    /// server undoes it with the connection, which nobody else may get.
+    /// Whoever leaves in the middle, because its caller went away or the connection broke, leaves an open transaction, and
+    /// maybe a statement that goes on. Of a server that can still be asked, it is asked for its end.
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        let Some(connection) = self.connection.take() else { return };
+        let is_asked = !self.is_silent.load(Ordering::Relaxed) && !connection.is_closed();
+        let abandoned = Abandoned(Some(connection));
+        if let Ok(runtime) = Handle::try_current()
+            && is_asked
+        {
+            runtime.spawn(abandoned.end(self.store.tls.clone()));
+        }
+    }
+}
+
+/// A connection that somebody left in the middle of a transaction. It keeps its place in the pool until the server is done
+/// with it, so that callers who give up and ask again never have more at work there than the pool has places. Then it is
+/// closed, and the server undoes what is left: a request to cancel may come late, and must not meet anybody else.
+struct Abandoned(Option<Object>);
+
+impl Abandoned {
+    async fn end(self, tls: MakeRustlsConnect) {
+        let Some(connection) = &self.0 else { return };
+        let end = async {
+            // Whether there was something to cancel, and whether it could be, shows in when the other is answered.
+            drop(connection.cancel_token().cancel_query(tls).await);
+            drop(connection.batch_execute("ROLLBACK").await);
+        };
+        drop(timeout(END_MAX, end).await);
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
             drop(Object::take(connection));
         }
     }
@@ -200,4 +256,28 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::plans::Bench;
+
+    #[tokio::test]
+    async fn statements_that_wait_for_each_other_have_their_time_each() {
+        let bench = Bench::new().await;
+        let session = bench.session(Kind::Write).await;
+        let limit = session.store.answer_max().unwrap();
+        tokio::time::pause();
+        let answers = (1..=3u32).map(|n| session.heard(sleep(limit * n * 9 / 10)));
+        let all = futures_util::future::join_all(answers);
+        assert!(all.await.iter().all(Result::is_ok));
+        // Nothing comes any more.
+        let silence = session.heard(std::future::pending::<()>());
+        let (begun, silent) = (Instant::now(), silence.await);
+        assert!(silent.is_err() && begun.elapsed() < limit * 2);
+        tokio::time::resume();
+    }
 }

@@ -1,7 +1,8 @@
 //! Settling: results of claimed notifications, fenced by their lease.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use angaros_domain::event::Event;
 use angaros_domain::{LeaseId, Notification};
 use angaros_store::{Settled, SettledItem, Settlement};
 use futures_util::try_join;
@@ -9,11 +10,13 @@ use futures_util::try_join;
 use crate::error::Run;
 use crate::lease::{self, Key};
 use crate::log::{Log, Place};
+use crate::receipts::{Named, Told};
 use crate::session::Session;
-use crate::{enqueue, receipts, row, suppressions, webhooks};
+use crate::suppressions::{Heed, Heeded, Listed};
+use crate::{enqueue, receipts, row, webhooks};
 
 /// What is told of a result: where its own events end, and how a receipt that came before it changed it, if one did.
-type Told = (Place, Option<(Notification, Place)>);
+type Outcome = (Place, Option<(Notification, Place)>);
 
 pub(crate) async fn settle(session: &Session<'_>, settlements: &[Settlement]) -> Run<Vec<Vec<Settled>>> {
     let mut leases = lease::lock(session, settlements.iter().map(|s| s.lease).collect()).await?;
@@ -68,7 +71,7 @@ async fn store(
     log: &mut Log,
     leases: &HashMap<LeaseId, Vec<Key>>,
     applied: &[&SettledItem],
-) -> Run<Vec<Told>> {
+) -> Run<Vec<Outcome>> {
     let notifications: Vec<&Notification> = applied.iter().map(|item| &item.notification).collect();
     let waiting: Vec<&Notification> =
         notifications.iter().copied().filter(|n| n.due_at().is_some()).collect();
@@ -79,22 +82,60 @@ async fn store(
         enqueue::wait(session, &waiting),
     )?;
     let mut health = webhooks::Health::of(session, applied).await?;
-    let suppressed = suppressions::put_recipients(session, applied).await?;
-    let early = receipts::early(session, &notifications).await?;
+    let mut effects = effects(session, applied, &notifications).await?;
     let mut told = Vec::with_capacity(applied.len());
     for (index, item) in applied.iter().enumerate() {
-        let n = &item.notification;
         let end = log.append_all(item.events.iter().cloned());
         log.append_all(health.hear(item));
-        if let Some(reason) = item.suppress.filter(|_| suppressed.contains(&index)) {
-            log.append(n.suppressed_event(reason, n.updated_at));
-        }
-        let overtaken = match early.get(&index) {
-            Some(early) => receipts::catch_up(session, log, n, early).await?,
-            None => None,
-        };
-        told.push((end, overtaken));
+        told.push((end, effects.tell(log, index)));
     }
     health.write(session).await?;
     Ok(told)
+}
+
+/// What follows from results beside themselves: what came before them changes them, and addresses are suppressed.
+struct Effects {
+    /// By the number of each result: as it is overtaken by a receipt, and what is told of that.
+    overtaken: BTreeMap<usize, (Notification, Vec<Event>)>,
+    /// Of each result, who is not to be sent to any more: what itself says comes first.
+    own: BTreeMap<usize, Heed>,
+    early: BTreeMap<usize, Vec<Heed>>,
+    listed: Listed,
+}
+
+/// Stores what follows from results.
+async fn effects(
+    session: &Session<'_>,
+    applied: &[&SettledItem],
+    notifications: &[&Notification],
+) -> Run<Effects> {
+    let early = receipts::early(session, notifications).await?;
+    let overtake = |(index, told): (&usize, &Told)| Some((*index, told.overtake(notifications[*index])?));
+    let overtaken: BTreeMap<usize, (Notification, Vec<Event>)> = early.iter().filter_map(overtake).collect();
+    row::update_notifications(session, &overtaken.values().map(|(n, _)| n).collect::<Vec<_>>()).await?;
+
+    let unheeded: Vec<&Event> = early.values().flat_map(Told::unheeded).collect();
+    let named = Named::of(session, &unheeded).await?;
+    let mut heeded = Heeded::default();
+    let own =
+        applied.iter().enumerate().filter_map(|(index, item)| Some((index, heeded.result(item)?))).collect();
+    let mut heed = |told: &Told| {
+        told.unheeded().iter().filter_map(|event| heeded.event(&named, event, Some(event.id))).collect()
+    };
+    let early = early.iter().map(|(index, told)| (*index, heed(told))).collect();
+    Ok(Effects { overtaken, own, early, listed: heeded.add(session).await? })
+}
+
+impl Effects {
+    /// Tells of what follows from a result; how a receipt that came before it changed it, if one did.
+    fn tell(&mut self, log: &mut Log, index: usize) -> Option<(Notification, Place)> {
+        if let Some(heed) = self.own.get(&index) {
+            self.listed.tell(log, *heed);
+        }
+        let overtaken = self.overtaken.remove(&index).map(|(n, events)| (n, log.append_all(events)));
+        for heed in self.early.remove(&index).unwrap_or_default() {
+            self.listed.tell(log, heed);
+        }
+        overtaken
+    }
 }

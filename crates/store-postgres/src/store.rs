@@ -7,6 +7,7 @@ use angaros_clock::Clock;
 use angaros_store::{Result, StoreError};
 use deadpool_postgres::Pool;
 use tokio::task::JoinHandle;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Fault, Run};
 use crate::hints::{Hints, Note};
@@ -63,6 +64,8 @@ pub struct PostgresStore {
 /// What the store consists of.
 pub(crate) struct Inner {
     pub(crate) pool: Pool,
+    /// For requests to cancel, each of which takes a connection of its own.
+    pub(crate) tls: MakeRustlsConnect,
     pub(crate) clock: Clock,
     pub(crate) shards: Shards,
     pub(crate) series: series::Known,
@@ -132,12 +135,15 @@ async fn look_after(inner: Arc<Inner>) {
 impl Inner {
     pub(crate) fn new(target: &Target, clock: &Clock, options: Options) -> Result<Inner> {
         let [first, ..] = clock.random_bytes::<1>();
+        let tls = connection::tls()?;
         Ok(Inner {
             pool: connection::pool(
                 target,
+                tls.clone(),
                 options.connections.max(1),
                 Duration::from_millis(options.wait_millis_max),
             )?,
+            tls,
             clock: clock.clone(),
             shards: Shards::new(first.into()),
             series: series::Known::default(),

@@ -97,42 +97,71 @@ async fn add(session: &Session<'_>, all: &[&Suppression]) -> Run<HashMap<usize, 
     Ok(added)
 }
 
-/// Puts the addresses of results on the list that say so; the numbers of those results whose address was not there.
-pub(crate) async fn put_recipients(session: &Session<'_>, results: &[&SettledItem]) -> Run<HashSet<usize>> {
-    let told = results.iter().enumerate().filter_map(|(index, item)| {
-        let n = &item.notification;
-        Some((index, Suppression::of(n, item.suppress?, None, n.updated_at)))
-    });
-    let told: Vec<(usize, Suppression)> = told.collect();
-    let all: Vec<&Suppression> = told.iter().map(|(_, suppression)| suppression).collect();
-    let added = add(session, &all).await?;
-    Ok(added.into_keys().map(|index| told[index].0).collect())
+/// Who is not to be sent to any more, gathered from all results and events of a call: rivals that put the same addresses
+/// on the list wait for each other in one direction only if each puts all of its own there at once.
+#[derive(Default)]
+pub(crate) struct Heeded {
+    all: Vec<Suppression>,
+    /// What is told of each in the log if it is new.
+    told: Vec<Option<Event>>,
 }
 
-/// Puts on the list whom an event says not to send to any more, if it does; its number there if it is new. That its
-/// notification's address is there now is told in the log. `id` is the event's, if it has it already.
-pub(crate) async fn heed(
-    session: &Session<'_>,
-    log: &mut Log,
-    named: &Named,
-    event: &Event,
-    id: Option<EventId>,
-) -> Run<Option<i64>> {
-    let Some(reason) = SuppressionReason::of(event) else { return Ok(None) };
-    let notification =
-        event.message_id.as_ref().and_then(|message_id| named.by_message(event.tenant, message_id, None));
-    let Some(notification) = notification else {
-        // Of the event's id, only that there is one.
-        let told = Suppression::told_by(event, reason, event.id).map(|s| Suppression { event_id: id, ..s });
-        let Some(told) = told else { return Ok(None) };
-        return Ok(add(session, &[&told]).await?.remove(&0));
-    };
-    let told = Suppression::of(notification, reason, id, event.received_at);
-    let number = add(session, &[&told]).await?.remove(&0);
-    if number.is_some() {
-        log.append(notification.suppressed_event(reason, event.received_at));
+/// One of them, by its number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heed(usize);
+
+impl Heeded {
+    /// The address of a result that says so.
+    pub(crate) fn result(&mut self, item: &SettledItem) -> Option<Heed> {
+        let (n, reason) = (&item.notification, item.suppress?);
+        let told = n.suppressed_event(reason, n.updated_at);
+        Some(self.push(Suppression::of(n, reason, None, n.updated_at), Some(told)))
     }
-    Ok(number)
+
+    /// Whom an event says so of, if it does. That its notification's address is there now is told in the log. `id` is
+    /// the event's, if it has it already.
+    pub(crate) fn event(&mut self, named: &Named, event: &Event, id: Option<EventId>) -> Option<Heed> {
+        let reason = SuppressionReason::of(event)?;
+        let message_id = event.message_id.as_ref();
+        let notification = message_id.and_then(|message_id| named.by_message(event.tenant, message_id, None));
+        let Some(n) = notification else {
+            // Of the event's id, only that there is one.
+            let told = Suppression::told_by(event, reason, event.id)?;
+            return Some(self.push(Suppression { event_id: id, ..told }, None));
+        };
+        let told = n.suppressed_event(reason, event.received_at);
+        Some(self.push(Suppression::of(n, reason, id, event.received_at), Some(told)))
+    }
+
+    fn push(&mut self, suppression: Suppression, told: Option<Event>) -> Heed {
+        self.all.push(suppression);
+        self.told.push(told);
+        Heed(self.all.len() - 1)
+    }
+
+    /// Puts them all on their lists. Of two with one address the first is new.
+    pub(crate) async fn add(self, session: &Session<'_>) -> Run<Listed> {
+        let numbers = add(session, &self.all.iter().collect::<Vec<_>>()).await?;
+        Ok(Listed { numbers, told: self.told })
+    }
+}
+
+/// Which of them are new.
+#[derive(Default)]
+pub(crate) struct Listed {
+    numbers: HashMap<usize, i64>,
+    told: Vec<Option<Event>>,
+}
+
+impl Listed {
+    /// Tells in the log that one is on the list now; its number there. Nothing, if it was there before.
+    pub(crate) fn tell(&mut self, log: &mut Log, Heed(index): Heed) -> Option<i64> {
+        let number = self.numbers.get(&index).copied()?;
+        if let Some(event) = self.told.get_mut(index).and_then(Option::take) {
+            log.append(event);
+        }
+        Some(number)
+    }
 }
 
 /// Writes down which events told of what was just put on the list, now that they have their ids.

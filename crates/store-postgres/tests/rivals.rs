@@ -7,12 +7,13 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use angaros_clock::Clock;
 use angaros_domain::{Notification, Status};
 use angaros_store::{
     AppendReport, Appended, Cancelled, EventLog as _, Queue as _, Reader as _, Settled, Settlement,
     StoreError,
 };
-use angaros_store_postgres::audit;
+use angaros_store_postgres::{Options, PostgresStore, audit};
 use angaros_store_test::fixture::{
     NOW, event_draft, notification, notifications, reported, retry, send, submission,
 };
@@ -157,6 +158,61 @@ async fn lost_connections_are_got_over() {
     }
     let lease = claim(house.store.as_ref(), NOW).await;
     assert_eq!(lease.claims.len(), 6);
+}
+
+/// A commit whose connection is ended meanwhile may have taken effect: it is never done again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_may_have_taken_effect_is_not_repeated() {
+    let house = House::new().await;
+    let client = house.rival().await;
+    // The first commit ends its own connection; a second would come through.
+    let ends = "CREATE SEQUENCE commits;
+        CREATE FUNCTION end_connection() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('commits') = 1 THEN
+                PERFORM pg_terminate_backend(pg_backend_pid());
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER ends AFTER INSERT ON notifications DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION end_connection()";
+    client.batch_execute(ends).await.unwrap();
+    let lost = house.store.submit(vec![submission(vec![notification(NOW)])]).await.unwrap_err();
+    assert!(
+        matches!(&lost, StoreError::Unavailable(why) if why.contains("the answer to a commit was lost")),
+        "{lost:?}"
+    );
+    let row = client.query_one("SELECT last_value FROM commits", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+}
+
+/// A caller that goes away leaves nothing at work behind: its place in the pool is free once its statement has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_any_more_is_ended_before_anything_else_begins() {
+    let house = House::new().await;
+    let options = Options { connections: 1, maintains: false, ..Options::default() };
+    let store = PostgresStore::open(&house.target(), &Clock::system(), options).await.unwrap();
+    let (store, client) = (Arc::new(store), house.rival().await);
+    let rival = house.rival().await;
+    rival.batch_execute("BEGIN; LOCK TABLE ready IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for _ in 0..3 {
+        let submitter = Arc::clone(&store);
+        let submitting =
+            tokio::spawn(async move { submitter.submit(vec![submission(vec![notification(NOW)])]).await });
+        eventually("it waits", SOON, async || {
+            (client.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 1)
+                .then_some(())
+                .ok_or_else(|| "not yet".to_owned())
+        })
+        .await;
+        submitting.abort();
+        assert!(submitting.await.unwrap_err().is_cancelled());
+        store.ping().await.unwrap();
+        assert_eq!(client.query_one(waits, &[]).await.unwrap().get::<_, i64>(0), 0);
+    }
+    rival.batch_execute("COMMIT").await.unwrap();
+    put(store.as_ref(), &notifications(NOW, 1)).await;
 }
 
 /// Nothing is left on connections: no statement, no lock, no setting, no open transaction.

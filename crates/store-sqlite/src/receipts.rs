@@ -44,19 +44,16 @@ pub(crate) fn catch_up(
     slot: i64,
     notification: &Notification,
 ) -> Result<Option<(Notification, Position)>> {
-    let since = match (notification.status, notification.last_attempted_at) {
-        (Status::Sent, Some(attempted_at)) => attempted_at,
-        _ => return Ok(None),
-    };
-    let told = |id: String| -> Result<Vec<Event>> {
+    let told = |id: String, by_own_id: bool| -> Result<Vec<Event>> {
+        let Some(since) = Receipt::heard_since(notification, by_own_id) else { return Ok(vec![]) };
         let page = PageRequest { limit: LOOKED_AT_MAX, after: None };
         let subject = Subject::Message(id);
         let told = timeline(session, notification.tenant, &subject, &TimelineFilter::default(), &page)?;
         Ok(told.into_iter().filter(|event| event.received_at >= since).collect())
     };
-    let by_own_id = told(notification.id.to_string())?;
+    let by_own_id = told(notification.id.to_string(), true)?;
     let by_providers_id = match &notification.provider_message_id {
-        Some(id) => told(id.clone())?,
+        Some(id) => told(id.clone(), false)?,
         None => vec![],
     };
     let overtaken = overtake(session, log, slot, notification, by_own_id.iter().chain(&by_providers_id))?;

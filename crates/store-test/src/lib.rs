@@ -17,4 +17,4 @@ mod unreliable;
 pub use model::MemoryStore;
 pub use random::random_operations;
 pub use suite::{exercise, failures};
-pub use unreliable::{Luck, UnreliableStore};
+pub use unreliable::{Luck, UnreliableStore, Verb};

@@ -26,6 +26,23 @@ use async_trait::async_trait;
 
 use crate::MemoryStore;
 
+/// What the engine asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// To claim what is ready.
+    Claim,
+    /// To store results.
+    Settle,
+    /// To keep leases.
+    Renew,
+    /// To take over leases.
+    Rescue,
+    /// To move what is due.
+    Promote,
+    /// To give up what has ended.
+    Expire,
+}
+
 /// How it goes with one verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Luck {
@@ -41,13 +58,13 @@ pub enum Luck {
 #[derive(Clone)]
 pub struct UnreliableStore {
     inner: MemoryStore,
-    luck: Arc<dyn Fn() -> Luck + Send + Sync>,
+    luck: Arc<dyn Fn(Verb) -> Luck + Send + Sync>,
     held_at: Arc<Mutex<Option<Position>>>,
 }
 
 impl UnreliableStore {
     /// `luck` is asked for every verb of the engine.
-    pub fn new(luck: impl Fn() -> Luck + Send + Sync + 'static) -> UnreliableStore {
+    pub fn new(luck: impl Fn(Verb) -> Luck + Send + Sync + 'static) -> UnreliableStore {
         UnreliableStore { inner: MemoryStore::new(), luck: Arc::new(luck), held_at: Arc::default() }
     }
 
@@ -62,12 +79,12 @@ impl UnreliableStore {
         held_at.map_or(end, |held| held.min(end))
     }
 
-    async fn try_luck<T>(&self, verb: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    async fn try_luck<T>(&self, verb: Verb, done: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let away = || StoreError::Unavailable("as bad luck has it".into());
-        match (self.luck)() {
-            Luck::Good => verb.await,
+        match (self.luck)(verb) {
+            Luck::Good => done.await,
             Luck::Bad => Err(away()),
-            Luck::Unknown => verb.await.and(Err(away())),
+            Luck::Unknown => done.await.and(Err(away())),
         }
     }
 }
@@ -79,27 +96,27 @@ impl Queue for UnreliableStore {
     }
 
     async fn claim(&self, params: ClaimParams) -> Result<Option<ClaimedLease>> {
-        self.try_luck(self.inner.claim(params)).await
+        self.try_luck(Verb::Claim, self.inner.claim(params)).await
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Vec<Settled>>> {
-        self.try_luck(self.inner.settle(settlements)).await
+        self.try_luck(Verb::Settle, self.inner.settle(settlements)).await
     }
 
     async fn renew(&self, worker: &WorkerId, until: Timestamp) -> Result<usize> {
-        self.try_luck(self.inner.renew(worker, until)).await
+        self.try_luck(Verb::Renew, self.inner.renew(worker, until)).await
     }
 
     async fn rescue(&self, params: RescueParams) -> Result<Option<ClaimedLease>> {
-        self.try_luck(self.inner.rescue(params)).await
+        self.try_luck(Verb::Rescue, self.inner.rescue(params)).await
     }
 
     async fn promote(&self, now: Timestamp, limit: usize) -> Result<Promotion> {
-        self.try_luck(self.inner.promote(now, limit)).await
+        self.try_luck(Verb::Promote, self.inner.promote(now, limit)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Expiry> {
-        self.try_luck(self.inner.expire(now, limit)).await
+        self.try_luck(Verb::Expire, self.inner.expire(now, limit)).await
     }
 
     async fn cancel(&self, ids: Vec<(TenantId, NotificationId)>, now: Timestamp) -> Result<Vec<Cancelled>> {

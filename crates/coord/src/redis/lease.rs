@@ -15,7 +15,7 @@ use redis::{RedisResult, Script};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Hub;
+use super::{ANSWER_MAX, Hub};
 
 /// A second has so many slices: the server's part of the burst, and what all processes may hold, is one slice's tokens.
 const SLICES: u32 = 20;
@@ -24,8 +24,9 @@ const UNUSED_MAX: Duration = Duration::from_millis(150);
 /// How often a server that is gone is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// After the first one sees a server again, everybody goes on alone for so long: until then all have seen it. Otherwise
-/// the first would have the whole rate beside the shares of those who come later.
-const RETURN: Duration = Duration::from_millis(300);
+/// the first would have the whole rate beside the shares of those who come later. The last has just begun to wait for an
+/// answer that does not come, rests, asks again, and is answered after a moment.
+const RETURN: Duration = ANSWER_MAX.saturating_add(ASK_AGAIN).saturating_add(Duration::from_millis(100));
 /// The longest wait for the next token; it may come earlier, when somebody gives some back.
 const WAIT_MAX: Duration = Duration::from_millis(250);
 /// How long an unused limit is remembered, in milliseconds: longer than it takes to fill up.

@@ -35,7 +35,9 @@ use angaros_clock::Clock;
 use angaros_domain::{Timestamp, WorkerId};
 use async_trait::async_trait;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
+use redis::{Client, IntoConnectionInfo as _, RedisError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -49,6 +51,9 @@ use probes::Probes;
 
 pub(crate) use lease::Lease;
 
+/// How long a connection may carry nothing that is owed or acknowledged before it is given up or asked whether it lives. The
+/// system would go on for a quarter of an hour, and every question on it would wait for nothing.
+const STALE_AFTER: Duration = Duration::from_secs(3);
 /// How long the server may take to answer. Longer, and it counts as gone.
 const ANSWER_MAX: Duration = Duration::from_millis(500);
 /// How often each process gives a sign of life.
@@ -194,8 +199,17 @@ impl<T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> RedisCoord
     }
 }
 
+/// A client whose connections find out by themselves that nobody is at the other end.
+fn client(url: &str) -> Result<Client, RedisError> {
+    let keepalive = TcpKeepalive::new().with_time(STALE_AFTER).with_interval(STALE_AFTER / 3).with_retries(3);
+    let settings = TcpSettings::default().set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(STALE_AFTER);
+    Client::open(url.into_connection_info()?.set_tcp_settings(settings))
+}
+
 fn connection(url: &str) -> Result<(Client, ConnectionManager), RedisError> {
-    let client = Client::open(url)?;
+    let client = client(url)?;
     // Every part tries again by itself, so an attempt must not take long.
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(0)
@@ -316,5 +330,19 @@ impl<T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> Coord<T> f
         let known = self.hub.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Until the first answer, and while the server is gone from the start.
         if known.is_empty() { self.local.workers() } else { known }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_on_which_nothing_is_acknowledged_is_given_up() {
+        let client = client("redis://127.0.0.1:6379/1").unwrap();
+        let settings = client.get_connection_info().tcp_settings();
+        assert!(settings.keepalive().is_some());
+        #[cfg(target_os = "linux")]
+        assert_eq!(settings.user_timeout(), Some(STALE_AFTER));
     }
 }

@@ -3,7 +3,8 @@
 //! Changes may be missed whenever the subscription was interrupted, when a number is missing in what one process told,
 //! and when a process has fallen silent without saying goodbye: it may have stored something and told nobody. Then
 //! watchers are told, and read the log. While it stays silent it may go on to store, so they are told again and again, until
-//! it is heard of or counts as ended.
+//! it is heard of or counts as ended. What each had told before an interruption is kept: when the server is back, a process
+//! may lose changes of which others that are back already hear only by the next number.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(super) async fn run<T: Clone + DeserializeOwned + Send + Sync + 'static>(
     tell: Tell,
 ) {
     let mut missed_at = Instant::now();
+    let mut peers = HashMap::new();
     loop {
         if let Some(subscription) = subscribe(&hub).await {
             // Whoever began to watch before this did not hear the others.
@@ -46,7 +48,7 @@ pub(super) async fn run<T: Clone + DeserializeOwned + Send + Sync + 'static>(
                 own: &hub.origin,
                 local: &local,
                 tell: &tell,
-                peers: HashMap::new(),
+                peers: &mut peers,
                 since: Instant::now(),
                 puzzled_at: None,
             };
@@ -85,7 +87,8 @@ struct Ear<'a, T> {
     own: &'a str,
     local: &'a LocalCoord<T>,
     tell: &'a Tell,
-    peers: HashMap<String, Peer>,
+    peers: &'a mut HashMap<String, Peer>,
+    /// Since when it listens.
     since: Instant,
     /// When watchers were last sent to the log because of what nobody understood.
     puzzled_at: Option<Instant>,
@@ -118,12 +121,8 @@ impl<T: Clone + DeserializeOwned + Send + Sync + 'static> Ear<'_, T> {
     fn hear(&mut self, message: Message<T>) {
         let Message { origin, number, says } = message;
         let told = u64::from(matches!(says, Says::Changes(_)));
-        let heard_before = match self.peers.get(&origin) {
-            Some(peer) => peer.number,
-            // Whoever was there before this process listened has told others already.
-            None if self.since.elapsed() < SILENT_MAX => number - told.min(number),
-            None => 0,
-        };
+        // Whoever is new here may have told others already, and may just have lost something.
+        let heard_before = self.peers.get(&origin).map_or(0, |peer| peer.number);
         if number != heard_before + told {
             self.local.tell(Heard::Missed);
         }
@@ -158,10 +157,11 @@ impl<T: Clone + DeserializeOwned + Send + Sync + 'static> Ear<'_, T> {
     }
 
     fn look_for_lost(&mut self) {
-        let now = Instant::now();
+        let (now, since) = (Instant::now(), self.since);
         self.peers.retain(|_, peer| now - peer.heard_at < ENDED_AFTER);
         let mut is_missing = false;
-        for peer in self.peers.values_mut().filter(|peer| now - peer.heard_at >= SILENT_MAX) {
+        // Before it listened, nobody could be heard.
+        for peer in self.peers.values_mut().filter(|peer| now - peer.heard_at.max(since) >= SILENT_MAX) {
             if peer.missed_at.is_none_or(|at| now - at >= MISSED_EVERY) {
                 peer.missed_at = Some(now);
                 is_missing = true;
@@ -182,18 +182,21 @@ mod tests {
     const ALIVE: fn(u64) -> Message<u32> =
         |number| Message { origin: "other".into(), number, says: Says::Alive };
 
+    /// A new subscription, with what is known of others.
+    fn ear<'a>(
+        local: &'a LocalCoord<u32>,
+        tell: &'a Tell,
+        peers: &'a mut HashMap<String, Peer>,
+    ) -> Ear<'a, u32> {
+        Ear { own: "own", local, tell, peers, since: Instant::now(), puzzled_at: None }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn whoever_is_silent_is_missed_until_it_is_heard_of_or_counts_as_ended() {
         let local = LocalCoord::<u32>::new();
         let (tell, _told) = mpsc::channel(1);
-        let mut ear = Ear {
-            own: "own",
-            local: &local,
-            tell: &tell,
-            peers: HashMap::new(),
-            since: Instant::now(),
-            puzzled_at: None,
-        };
+        let mut peers = HashMap::new();
+        let mut ear = ear(&local, &tell, &mut peers);
         let mut watcher = local.watch();
         let mut missed = async |ear: &mut Ear<'_, u32>, seconds: u64| {
             let mut count = 0;
@@ -206,14 +209,32 @@ mod tests {
             }
             count
         };
-        ear.hear(ALIVE(7));
+        ear.hear(ALIVE(0));
         assert_eq!(missed(&mut ear, 2).await, 0);
         assert_eq!(missed(&mut ear, 1).await, 1);
         assert_eq!(missed(&mut ear, 30).await, 3, "it may have stored something since");
-        ear.hear(ALIVE(7));
+        ear.hear(ALIVE(0));
         assert_eq!(missed(&mut ear, 2).await, 0, "it is back, and there was nothing");
         assert_eq!(missed(&mut ear, 178).await, 18);
         assert_eq!(missed(&mut ear, 60).await, 0, "it has ended");
         assert!(ear.peers.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_while_the_server_came_back_is_noticed() {
+        let local = LocalCoord::<u32>::new();
+        let (tell, _told) = mpsc::channel(1);
+        let (mut peers, mut watcher) = (HashMap::new(), local.watch());
+        let mut hear = |peers: &mut HashMap<String, Peer>, numbers: &[u64]| {
+            let mut ear = ear(&local, &tell, peers);
+            numbers.iter().for_each(|number| ear.hear(ALIVE(*number)));
+            ear.look_for_lost();
+            std::iter::from_fn(|| watcher.try_recv().ok()).count()
+        };
+        assert_eq!(hear(&mut peers, &[7, 7]), 1, "nobody knows what it told before");
+        advance(SILENT_MAX * 2).await;
+        assert_eq!(hear(&mut peers, &[]), 0, "it could not be heard");
+        assert_eq!(hear(&mut peers, &[7]), 0, "nothing was lost");
+        assert_eq!(hear(&mut peers, &[8, 8]), 1, "one was, and nobody told of it");
     }
 }

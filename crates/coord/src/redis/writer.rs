@@ -69,6 +69,8 @@ pub(super) async fn run<T: Serialize + Send + Sync>(
     while let Ok(left) = outgoing.try_recv() {
         writer.add(&mut round, left);
     }
+    // What was dropped since counts as well: nobody hears of this process again.
+    writer.number += outbox.take_dropped();
     writer.say::<T>(&mut round, Says::Leaving);
     writer.send(&round).await;
 }

@@ -168,6 +168,18 @@ async fn what_nobody_can_publish_is_missed_by_all() {
 }
 
 #[tokio::test]
+async fn what_is_dropped_at_the_end_is_missed() {
+    let cluster = Cluster::on_any().await;
+    let [one, other] = two(&cluster).await;
+    let mut watcher = other.watch();
+    one.missed();
+    soon(one.leave()).await;
+    assert_eq!(next(&mut watcher).await, Heard::Missed);
+    // Nobody can be missed who has said goodbye: that one was told at once.
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(5), next(&mut watcher)).await.is_err());
+}
+
+#[tokio::test]
 async fn whoever_says_goodbye_leaves_no_gap() {
     let cluster = Cluster::on_any().await;
     let [one, other] = two(&cluster).await;

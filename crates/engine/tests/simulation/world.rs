@@ -69,7 +69,7 @@ impl World {
         let store = {
             let (calm, luck) = (Arc::clone(&calm), plan.luck);
             let random = Mutex::new(StdRng::seed_from_u64(!plan.seed));
-            UnreliableStore::new(move || match random.lock().unwrap().random_range(0..1000) {
+            UnreliableStore::new(move |_| match random.lock().unwrap().random_range(0..1000) {
                 _ if calm.load(Ordering::Relaxed) => Luck::Good,
                 drawn if drawn < luck.0 => Luck::Bad,
                 drawn if drawn < luck.0 + luck.1 => Luck::Unknown,

@@ -113,7 +113,7 @@ async fn a_cursor_too_far_behind_is_refused_unless_one_notification_is_asked_for
 
 #[tokio::test(start_paused = true)]
 async fn what_was_handed_on_before_is_read_however_long_an_older_transaction_takes() {
-    let store = UnreliableStore::new(|| Luck::Good);
+    let store = UnreliableStore::new(|_| Luck::Good);
     let all = fixture::notifications(fixture::NOW, 10);
     steps::put(&store, &all).await;
     // Another process holds the place behind the fifth; the tenth was stored here, and handed on.
@@ -156,7 +156,7 @@ async fn the_past_ends_although_it_grows_with_every_read() {
 
 #[tokio::test]
 async fn what_was_stored_without_an_answer_sends_everybody_to_the_log() {
-    let store = UnreliableStore::new(|| Luck::Unknown);
+    let store = UnreliableStore::new(|_| Luck::Unknown);
     let service = over(store.clone());
     let mut watch = service.watch(TENANT, 1000);
     watch.subscribe(Topic::All, None).unwrap();
@@ -170,7 +170,7 @@ async fn what_was_stored_without_an_answer_sends_everybody_to_the_log() {
 
 #[tokio::test]
 async fn a_claim_is_told_behind_what_was_claimed_however_long_an_older_transaction_takes() {
-    let store = UnreliableStore::new(|| Luck::Good);
+    let store = UnreliableStore::new(|_| Luck::Good);
     store.hold_log_at(Some(Position(0)));
     let service = over(store.clone());
     let mut watch = service.watch(TENANT, 1000);

@@ -40,7 +40,8 @@ pub(super) async fn rows(session: &Session<'_>, rows: &Rows) -> Run<()> {
         Rows::IdempotencyKeys(keys) => write_idempotency_keys(session, keys).await,
         Rows::Notifications(notifications) => {
             let all: Vec<&Notification> = notifications.iter().collect();
-            row::insert_notifications(session, &all).await
+            row::insert_notifications(session, &all).await?;
+            row::count_statuses(session, &all).await
         }
         Rows::Ready(ready) => write_ready(session, ready).await,
         Rows::Deferred(deferred) => write_deferred(session, deferred).await,

@@ -132,14 +132,15 @@ impl State {
     /// said under the provider's id is heeded. By its own id it was known when they came.
     pub(crate) fn catch_up(&mut self, slot: usize) -> Option<Position> {
         let n = self.rows[slot].notification.clone();
-        let since = n.last_attempted_at.filter(|_| n.status == Status::Sent)?;
-        let told = |state: &State, id: &str| {
+        let told = |state: &State, id: &str, by_own_id: bool| {
             let page = PageRequest { limit: usize::MAX, after: None };
+            let Some(since) = Receipt::heard_since(&n, by_own_id) else { return Vec::new() };
             let of = |event: &Event| event.message_id.as_deref() == Some(id) && event.received_at >= since;
             state.timeline(n.tenant, &TimelineFilter::default(), &page, of)
         };
-        let by_own_id = told(self, &n.id.to_string());
-        let by_providers_id = n.provider_message_id.as_ref().map(|id| told(self, id)).unwrap_or_default();
+        let by_own_id = told(self, &n.id.to_string(), true);
+        let by_providers_id =
+            n.provider_message_id.as_ref().map(|id| told(self, id, false)).unwrap_or_default();
         let overtaken = by_own_id.iter().chain(&by_providers_id).find_map(|event| {
             let receipt = Receipt::of(event)?;
             let change = Change::Receipt { receipt, provider: event.provider.clone(), at: event.occurred_at };

@@ -15,6 +15,7 @@ checks!(receipts:
     a_complaint_tells_that_it_arrived,
     what_has_ended_stays_as_it_is,
     a_receipt_that_comes_first_waits_for_the_result,
+    a_receipt_may_come_before_the_attempt_by_the_clock_of_another,
     a_receipt_of_an_earlier_attempt_says_nothing_about_a_later_one,
     an_id_that_two_messages_have_names_neither,
     other_events_change_nothing,
@@ -113,6 +114,22 @@ async fn a_receipt_that_comes_first_waits_for_the_result(store: &dyn Store) {
         let found = now(store, &n).await;
         assert_eq!((found.status, found.delivered_at), (Status::Delivered, Some(at(5))));
         assert_eq!(found, *told);
+    }
+}
+
+async fn a_receipt_may_come_before_the_attempt_by_the_clock_of_another(store: &dyn Store) {
+    for (seconds, status) in [(40, Status::Delivered), (39, Status::Sent)] {
+        put(store, &[notification(NOW)]).await;
+        let lease = claim(store, at(100)).await;
+        let provider_id = format!("SM-{seconds}");
+        // It is received a second later: a minute before the attempt began, or more.
+        report_event(store, "delivered", &provider_id, seconds).await;
+        let mut report = accepted(at(100));
+        report.started_at = at(101);
+        report.outcome = report.outcome.with_message_id(Some(provider_id));
+        let result = item(&lease.claims[0], Change::Accept { report, receipts: true }, at(102));
+        settle_item(store, lease.id, result).await;
+        assert_eq!(get(store, lease.claims[0].notification.id).await.status, status);
     }
 }
 
