@@ -27,7 +27,10 @@ pub enum UrlFault {
     #[error("must not carry a user name or password")]
     Credentials,
     /// It leads to an address that is not public.
-    #[error("leads to a private, local or reserved address, which outbound requests may not reach")]
+    #[error(
+        "leads to a private, local or reserved address, which outbound requests may not reach unless \
+         security.outbound_allow lets them"
+    )]
     Private,
 }
 

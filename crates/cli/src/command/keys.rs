@@ -93,6 +93,10 @@ impl Keys {
             return Ok(Exit::Done);
         }
         let clock = Clock::system();
+        if !is_there {
+            let place = config.storage.url.place();
+            eprintln!("There was no database {place}: it is made now. Is that the one of your service?");
+        }
         let store = storage::open(&config.storage, &clock, Role::Guest).await?;
         let service = wiring::service(config, store, wiring::alone(), clock);
         match self.action {

@@ -264,6 +264,7 @@ fn greet(loaded: &Loaded, ready: &Ready) {
     println!("angaros {} is ready", env!("CARGO_PKG_VERSION"));
     println!();
     println!("  API      {url}/api/v1");
+    println!("  Console  {url}/console");
     println!("  Docs     {url}/docs");
     println!("  Health   {url}/readyz");
     println!("  Metrics  {url}/metrics");

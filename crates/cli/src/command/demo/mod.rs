@@ -177,7 +177,9 @@ fn explain(url: &str, made: Made) {
     println!();
     println!("  Campaigns     curl -sS {url}/api/v1/campaigns/newsletter-42/summary");
     println!("  Dead letters  curl -sS '{url}/api/v1/notifications?status=failed&limit=5'");
-    println!("  Breakers      curl -sS {url}/api/v1/metrics    (sms-gateway fails every 45 seconds)");
+    println!(
+        "  Breakers      curl -sS {url}/api/v1/metrics    (sms-gateway is down for 15 of every 45 seconds)"
+    );
     println!("  Live          angaros tail --url {url}");
     println!();
     println!("Nothing leaves this machine. Ctrl-C ends the demo.");
