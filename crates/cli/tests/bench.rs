@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use angaros_testkit::launch::Launch;
+use angaros_testkit::postgres::Database;
 use serde_json::Value;
 
 fn launch() -> Launch {
@@ -69,6 +70,26 @@ async fn a_running_service_is_measured_too() {
     assert_eq!(events[..3], expected);
     assert!(events[3].0 == "memory" && events[3].1 > 250, "{events:?}");
     assert!(measured.iter().all(|(_, one)| one["memory_peak_bytes"].is_null()));
+}
+
+/// On a server the databases are made for the measurement.
+#[tokio::test]
+async fn a_server_is_measured_in_databases_of_its_own() {
+    let (launch, database) = (launch(), Database::new().await);
+    let url = database.url();
+    let only =
+        ["--only", "events-bulk,console", "--events", "2000", "--notifications", "100", "--samples", "2"];
+    let measured = measured(&launch, &[&["--database-url", url.as_str()], &only[..]].concat()).await;
+    assert!(measured.iter().all(|(_, one)| one["errors"] == 0), "{measured:?}");
+    let (name, bulk) = &measured[0];
+    assert_eq!((name.as_str(), &bulk["events"]), ("events-bulk", &2000.into()));
+    // What the server wrote into its log, indexes and counts included.
+    assert!(bulk["written_bytes_per_event"].as_f64().unwrap() > 200.0, "{bulk}");
+    let pages: Vec<&str> = measured[1..].iter().map(|(name, _)| name.as_str()).collect();
+    assert!(
+        pages.contains(&"console-overview") && pages.contains(&"console-events-by-campaign"),
+        "{pages:?}"
+    );
 }
 
 #[tokio::test]

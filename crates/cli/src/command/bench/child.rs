@@ -51,7 +51,10 @@ impl Service {
         std::fs::create_dir_all(folder)?;
         let log = folder.join("log");
         let mut process = Command::new(std::env::current_exe()?);
-        process.args([command, "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder);
+        process.args([command, "--listen", "127.0.0.1:0"]);
+        if database.is_none() {
+            process.arg("--data-dir").arg(folder);
+        }
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("ANGAROS_") || OTHERS.iter().any(|other| name == *other) {
                 process.env_remove(name);
